@@ -1,0 +1,48 @@
+# Thin: each verb is one command that can as well be typed. `make help` lists them.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+# Spark finds its Java by JAVA_HOME; the check prints it, or says how to get one.
+WITH_JAVA = JAVA_HOME="$$(scripts/check_java.sh)" && export JAVA_HOME &&
+
+.DEFAULT_GOAL := help
+.PHONY: help setup java quickstart pull-the-plug test-fast test lint bench docs clean
+
+help: ## these lines
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.complete ## .venv with locked dependencies; brings uv where it is missing
+
+.venv/.complete: uv.lock pyproject.toml
+	@scripts/setup.sh
+
+java: ## says which Java is used, or how to get one (YES=1 installs it on Debian)
+	@scripts/check_java.sh
+
+quickstart: setup ## real flights from an API to Silver tables in ./lake (YEAR=1: a million changes; LAKE=path)
+	@$(WITH_JAVA) YEAR="$(YEAR)" $(PYTHON) -m scripts.quickstart
+
+pull-the-plug: setup ## kills the job in mid-extraction and in mid-MERGE, runs it again, and compares the tables
+	@$(WITH_JAVA) $(PYTHON) -m scripts.pull_the_plug
+
+test-fast: setup ## the tests that need no Java (ARGS="-k name" for some of them)
+	$(PYTHON) -m pytest -m "not spark" $(ARGS)
+
+test: setup ## all tests
+	$(WITH_JAVA) $(PYTHON) -m pytest $(ARGS)
+
+lint: setup ## style, types, import contract, generated files
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m scripts.generate_conf --check
+
+bench: setup ## measures extraction, Silver and the hand-written baselines
+	@$(WITH_JAVA) $(PYTHON) -m scripts.benchmark $(ARGS)
+
+docs: setup ## writes conf/schema.json and conf/reference.yaml again
+	$(PYTHON) -m scripts.generate_conf
+
+clean: ## removes what tools left behind; never .venv or a lake
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache spark-warehouse metastore_db derby.log
+	find medallion tests jobs scripts -name __pycache__ -type d -prune -exec rm -rf {} +

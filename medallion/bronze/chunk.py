@@ -1,0 +1,136 @@
+"""When a chunk ends: whole pages, up to a number of rows, an estimate of bytes, or an age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from medallion.bronze.entry import Asked
+from medallion.schema import Type
+from medallion.source.protocol import Page, Position
+
+FIRST_GUESS = 0.25
+"""Bytes of a file for each byte of JSON, before a chunk of the table has shown it."""
+OPEN_BYTES = 128 * 1024**2
+"""A chunk never holds more JSON than this, however well it compresses: memory is bounded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkLimits:
+    """Where chunks are cut; *file_bytes* is met by estimate, the others exactly, a single page that exceeds them apart."""
+
+    rows: int
+    file_bytes: int
+    age: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyChunk:
+    """Whole pages that will land together. *asked* and *resume* name lanes; *table* is in the types of *columns*."""
+
+    table: pa.Table | None
+    """None: the pages hold no row."""
+    columns: Mapping[str, Type]
+    changes: tuple[str, ...]
+    """What changed in the schema since the chunk before."""
+    rows: int
+    json_bytes: int
+    resume: Mapping[str, Position]
+    asked: Asked
+
+
+@dataclass(kw_only=True)
+class Yield:
+    """How many bytes of file a byte of JSON becomes, learned from the chunks written so far."""
+
+    ratio: float = FIRST_GUESS
+
+    def learn(self, json_bytes: int, file_bytes: int) -> None:
+        """A chunk of *json_bytes* became *file_bytes*; small ones say little and are not heard."""
+        if json_bytes >= 64 * 1024:
+            self.ratio = file_bytes / json_bytes
+
+    def estimate(self, json_bytes: int) -> int:
+        """Bytes of file that *json_bytes* will become."""
+        return int(json_bytes * self.ratio)
+
+
+@dataclass(kw_only=True)
+class OpenChunk:
+    """Collects pages: announced as they come, taken with their rows once they are parsed, until :meth:`close`."""
+
+    limits: ChunkLimits
+    yields: Yield
+    _opened: float | None = None
+    _announced_rows: int = 0
+    _announced_bytes: int = 0
+    _bytes: int = 0
+    _pages: int = 0
+    _tables: list[pa.Table] = field(default_factory=list)
+    _first: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _last: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _resume: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def has_room(self, rows: int, json_bytes: int) -> bool:
+        """Whether a page of that size may join; the first one with rows always may."""
+        if self._announced_rows == 0:
+            return True
+        together = self._announced_bytes + json_bytes
+        return (
+            self._announced_rows + rows <= self.limits.rows
+            and self.yields.estimate(together) <= self.limits.file_bytes
+            and together <= OPEN_BYTES
+        )
+
+    def announce(self, rows: int, json_bytes: int, now: float) -> None:
+        """A page of that size will be taken; *now* is monotonic."""
+        if self._opened is None:
+            self._opened = now
+        self._announced_rows += rows
+        self._announced_bytes += json_bytes
+
+    def is_due(self, now: float) -> bool:
+        """Whether the chunk has reached its size or its age."""
+        if self._opened is None:
+            return False
+        return not self.has_room(1, 0) or now - self._opened >= self.limits.age.total_seconds()
+
+    def take(self, page: Page, json_bytes: int) -> None:
+        """*page* belongs to this chunk; its rows come with :meth:`add`."""
+        self._bytes += json_bytes
+        self._pages += 1
+        self._first.setdefault(page.lane, dict(page.position))
+        self._last[page.lane] = dict(page.position)
+        self._resume[page.lane] = dict(page.next)
+
+    def add(self, table: pa.Table) -> None:
+        """The rows of the pages that were just taken, in the same schema as those before."""
+        if len(table):
+            self._tables.append(table)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether rows were added already."""
+        return bool(self._tables)
+
+    def close(self, columns: Mapping[str, Type], changes: tuple[str, ...] = ()) -> ReadyChunk | None:
+        """What was taken; None if there was no page. The chunk is empty then and starts again."""
+        ready = None
+        if self._pages:
+            table = pa.concat_tables(self._tables) if self._tables else None
+            ready = ReadyChunk(
+                table=table,
+                columns=columns,
+                changes=changes,
+                rows=0 if table is None else len(table),
+                json_bytes=self._bytes,
+                resume=self._resume,
+                asked=Asked(pages=self._pages, first=self._first, last=self._last),
+            )
+        self._opened, self._announced_rows, self._announced_bytes, self._bytes, self._pages = None, 0, 0, 0, 0
+        self._tables, self._first, self._last, self._resume = [], {}, {}, {}
+        return ready

@@ -1,0 +1,179 @@
+"""What stands in a log: six kinds of entries, one canonical spelling, each sealed by the hash of the one before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from medallion.errors import LogEntryError, NewerFormatError
+
+FORMAT = 1
+MIN_READER = 1
+"""The lowest reader that understands what this version writes."""
+GENESIS = ""
+"""``prev_sha256`` of the first entry."""
+
+
+class Writer(msgspec.Struct, frozen=True, kw_only=True):
+    """Which process wrote an entry: enough for a newcomer on the same host to see that it is gone."""
+
+    host: str
+    pid: int
+    started: str
+    """When the process started, as its system tells it; tells a process from a later one with its number."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What every entry has. *at* is the wall clock in ISO 8601, for people: no decision of a reader rests on it but courtesy."""
+
+    prev_sha256: str
+    run_id: str
+    attempt: str
+    at: str
+    format: int = FORMAT
+    min_reader: int = MIN_READER
+
+
+class RunStarted(Header, tag="run_started", tag_field="kind", frozen=True, kw_only=True):
+    """A run is open. Its bounds are frozen here; *watermark* and *schema_id* are those in force."""
+
+    source: str
+    load_pattern: Literal["full", "cdc", "current_history"]
+    logical_date: str
+    fingerprint: str
+    start: str | None
+    end: str | None
+    window_seconds: float | None
+    backfill: bool
+    watermark: str | None
+    schema_id: int | None
+    last_completed: int | None
+    """Version of the newest ``run_completed`` before this run."""
+    writer: Writer
+
+
+class RunResumed(Header, tag="run_resumed", tag_field="kind", frozen=True, kw_only=True):
+    """Another attempt goes on with an open run, after *continues_from*. It is itself at the next version."""
+
+    started: int
+    """Version of the run's ``run_started``."""
+    continues_from: int
+    writer: Writer
+
+
+class ChunkFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a chunk; *path* is relative to the table's folder."""
+
+    format: Literal["parquet", "csv"]
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of whole pages, in one file for each format. *schema_id* is the version of the ``schema`` entry they are written by."""
+
+    ordinal: int
+    rows: int
+    schema_id: int
+    files: list[ChunkFile]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for the rows of an entry: the first and last position of each lane, and how many pages."""
+
+    pages: int
+    first: dict[str, dict[str, Any]]
+    last: dict[str, dict[str, Any]]
+
+
+class ChunkEntry(Header, tag="chunk", tag_field="kind", frozen=True, kw_only=True):
+    """Chunks that are landed. *resume* holds, for each lane that has a page in them, where its next request starts."""
+
+    started: int
+    load_pattern: Literal["full", "cdc", "current_history"]
+    chunks: list[Chunk]
+    resume: dict[str, dict[str, Any]]
+    watermark: str | None
+    """Candidate: the highest cursor value among all rows of the run so far."""
+    watermark_final: bool
+    """Whether the watermark moves here already: the source is declared and seen to be sorted."""
+    asked: Asked
+
+
+class SchemaEntry(Header, tag="schema", tag_field="kind", frozen=True, kw_only=True):
+    """The table's schema from here on; its id is this entry's version."""
+
+    started: int
+    columns: list[tuple[str, str]]
+    """Column name and landing type (see :mod:`medallion.schema`), in order: pairs, since the one spelling sorts an object's keys."""
+    changes: list[str]
+
+
+class RunCompleted(Header, tag="run_completed", tag_field="kind", frozen=True, kw_only=True):
+    """A run is complete: everything between its bounds was asked and is in the log from *first_version* on."""
+
+    first_version: int
+    """Version of its ``run_started``."""
+    load_pattern: Literal["full", "cdc", "current_history"]
+    logical_date: str
+    fingerprint: str
+    chunks: int
+    rows: int
+    end: str | None
+    backfill: bool
+    watermark: str | None
+    schema_id: int | None
+    content_sha256: str | None
+    """Of all records of a full run in order: equal to an earlier run's, nothing has changed."""
+    same_as: str | None
+    """The earlier run with the same content; then there is nothing for Silver to do."""
+
+
+class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, kw_only=True):
+    """An open run that nobody will continue. *watermark*, *schema_id* and *last_completed* stay in force."""
+
+    first_version: int
+    load_pattern: Literal["full", "cdc", "current_history"]
+    logical_date: str
+    why: str
+    watermark: str | None
+    schema_id: int | None
+    last_completed: int | None
+
+
+Entry: TypeAlias = RunStarted | RunResumed | ChunkEntry | SchemaEntry | RunCompleted | RunAbandoned
+
+_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def encode(entry: Entry) -> bytes:
+    """The one spelling of an entry: UTF-8 JSON, sorted keys, no spaces, a newline at the end."""
+    return _encoder.encode(entry) + b"\n"
+
+
+def decode(data: bytes, *, name: str) -> Entry:
+    """The entry that *data* spells; *name* is its file, for the sentence.
+
+    Raises NewerFormatError where ``min_reader`` is above ours, LogEntryError where it is no entry at all.
+    """
+    try:
+        low = msgspec.json.decode(data, type=Mapping[str, Any])
+        needed = low["min_reader"]
+    except (msgspec.MsgspecError, KeyError) as error:
+        raise LogEntryError(f"{name} is not a log entry ({error}); restore the file from a copy, do not delete it") from error
+    if needed > MIN_READER:
+        raise NewerFormatError(f"{name} was written by a newer version: install medallion-foundry with log format {needed} or later")
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise LogEntryError(f"{name} is not a log entry ({error}); restore the file from a copy, do not delete it") from error
+
+
+def seal(data: bytes) -> str:
+    """The hash that the next entry carries as ``prev_sha256``."""
+    return hashlib.sha256(data).hexdigest()

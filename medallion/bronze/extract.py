@@ -1,0 +1,256 @@
+"""One source is read into its Bronze table: pages in, committed chunks out, resumable after each of them."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from medallion import events
+from medallion.bronze.arrow import RecordReader
+from medallion.bronze.chunk import ChunkLimits, OpenChunk, ReadyChunk
+from medallion.bronze.courtesy import working
+from medallion.bronze.cutting import ContentHash, Cutter
+from medallion.bronze.entry import RunCompleted
+from medallion.bronze.evolve import plan
+from medallion.bronze.landing import Landing, Place
+from medallion.bronze.metadata import write_metadata
+from medallion.bronze.opening import ExtractOptions, Opened, open_run
+from medallion.bronze.watermark import CursorWatch, advanced
+from medallion.clock import Clock
+from medallion.config.platform import Bronze
+from medallion.config.source import Source
+from medallion.config.values import parse_instant
+from medallion.errors import ConfigError, NotYetError, Problem, QualityError, StorageError
+from medallion.events import Listener, Noticed
+from medallion.layout import BronzeLayout
+from medallion.schema import RESCUED, Type, parse_ddl
+from medallion.source.protocol import PageSource
+from medallion.stop import StopFlag
+from medallion.storage.filesystem import FileSystem
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractResult:
+    """A source was read to its end. *rows* and *chunks* are the run's, *pages*, *bytes* (of answers) and *seconds* this attempt's."""
+
+    source: str
+    run_id: str | None = None
+    rows: int = 0
+    chunks: int = 0
+    pages: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    resumed: bool = False
+    same_as: str | None = None
+    abandoned: str | None = None
+    nothing_to_ask: bool = False
+    first_version: int | None = None
+    last_version: int | None = None
+
+
+def extract(
+    source: Source,
+    pages: PageSource,
+    fs: FileSystem,
+    *,
+    bronze: Bronze,
+    options: ExtractOptions,
+    clock: Clock,
+    listener: Listener,
+    stop: StopFlag,
+    spool: Path,
+) -> ExtractResult:
+    """Everything the source has between the run's bounds is in the log of its table, and the run is completed.
+
+    Files are made in a folder of their own below *spool*, an existing local folder. After any error what was complete is
+    committed, if the store lets us, and the run stays open: the next call resumes it. Raises SourceError or StoppedEarly from
+    *pages*, TerminatedError after *stop*, BusyError, FencedError, QualityError, ConfigError, StateError and StorageError.
+    """
+    began = clock.monotonic()
+    layout = BronzeLayout(system=source.system, table=source.table)
+    declared = _declared(source, bronze)
+    attempt = uuid.uuid4().hex
+    with working(attempt):
+        opened = open_run(source, fs, layout, bronze=bronze, options=options, clock=clock, attempt=attempt)
+        if opened is None:
+            return ExtractResult(source=source.name, nothing_to_ask=True, seconds=clock.monotonic() - began)
+        _tell(opened, source, listener)
+        with tempfile.TemporaryDirectory(prefix="medallion-", dir=spool) as folder:
+            place = Place(fs=fs, layout=layout, bronze=bronze, spool=Path(folder), listener=listener)
+            landing = Landing(
+                place=place, writer=opened.writer, started=opened.started, started_version=opened.version, schema_id=opened.state.schema_id
+            )
+            planned = plan(declared, opened.state.columns, {}, source.schema_contract)
+            cutter = Cutter(
+                reader=RecordReader(contract=source.schema_contract, timestamps=source.infer_timestamps, columns=planned.columns),
+                chunk=OpenChunk(limits=_limits(bronze), yields=landing.yields),
+                clock=clock,
+                watch=_watch(opened, source),
+                content=ContentHash() if source.load_pattern == "full" and opened.continued is None else None,
+                notice=lambda note: listener(Noticed(subject=source.name, sentence=note)),
+                changes=planned.changes,
+            )
+            for note in planned.notes:
+                cutter.say(note)
+            with landing:
+                _read(pages, opened, cutter, landing, stop)
+                completed, version = _complete(opened, cutter, landing)
+        _after(place, completed, version, landing, cutter)
+    return ExtractResult(
+        source=source.name,
+        run_id=completed.run_id,
+        rows=completed.rows,
+        chunks=completed.chunks,
+        pages=cutter.pages,
+        bytes=cutter.wire_bytes,
+        seconds=clock.monotonic() - began,
+        resumed=opened.continued is not None,
+        same_as=completed.same_as,
+        abandoned=opened.abandoned,
+        first_version=opened.version,
+        last_version=version,
+    )
+
+
+def _declared(source: Source, bronze: Bronze) -> dict[str, Type]:
+    if bronze.formats != ("parquet",):
+        raise NotYetError([Problem(path="platform.bronze.formats", message="only [parquet] is built yet")])
+    try:
+        return parse_ddl(source.schema_) if source.schema_ is not None else {}
+    except ValueError as error:
+        raise ConfigError([Problem(path=f"sources.{source.name}.schema", message=str(error))]) from error
+
+
+def _limits(bronze: Bronze) -> ChunkLimits:
+    return ChunkLimits(rows=bronze.max_rows_per_file, file_bytes=bronze.max_file_size_mb * 1024**2, age=bronze.commit_every)
+
+
+def _watch(opened: Opened, source: Source) -> CursorWatch | None:
+    incremental = source.api.incremental if source.api is not None else None
+    if incremental is None:
+        return None
+    one_lane = len(opened.lanes) <= 1 and opened.started.window_seconds is None
+    watch = CursorWatch(
+        field=incremental.cursor_field,
+        end=None if opened.started.end is None else parse_instant(opened.started.end),
+        in_order=incremental.sorted and not opened.started.backfill and one_lane,
+    )
+    if opened.continued is not None:
+        watch.start(None if opened.continued.candidate is None else parse_instant(opened.continued.candidate))
+        watch.in_order = watch.in_order and opened.continued.in_order
+    return watch
+
+
+def _tell(opened: Opened, source: Source, listener: Listener) -> None:
+    if opened.abandoned is not None and opened.state.open is not None:
+        listener(events.RunAbandoned(source=source.name, run_id=opened.state.open.started.run_id, why=opened.abandoned))
+    listener(events.RunOpened(source=source.name, run_id=opened.started.run_id, resumed=opened.continued is not None))
+
+
+def _read(pages: PageSource, opened: Opened, cutter: Cutter, landing: Landing, stop: StopFlag) -> None:
+    """All pages are cut and whole chunks landed; the rest stays in *cutter*, or is landed too where the source cannot go on."""
+    if not opened.lanes:
+        return
+    asked = pages.pages(opened.lanes)
+    try:
+        while True:
+            try:
+                stop.check()
+                page = next(asked, None)
+            except BaseException:
+                _salvage(cutter, landing)
+                raise
+            if page is None:
+                return
+            try:
+                for ready in cutter.cut(page):
+                    _land(ready, cutter, landing)
+            except QualityError:
+                _salvage(cutter, landing)
+                raise
+    finally:
+        if (close := getattr(asked, "close", None)) is not None:
+            close()
+
+
+def _salvage(cutter: Cutter, landing: Landing) -> None:
+    """The pages that were read whole are committed: they will not be asked again."""
+    for ready in cutter.rest():
+        _land(ready, cutter, landing)
+    landing.drain()
+
+
+def _land(ready: ReadyChunk, cutter: Cutter, landing: Landing) -> None:
+    watch = cutter.watch
+    final = watch is not None and watch.in_order
+    landing.land(ready, watermark=None if watch is None else watch.settled if final else watch.candidate, final=final)
+
+
+def _complete(opened: Opened, cutter: Cutter, landing: Landing) -> tuple[RunCompleted, int]:
+    """The run is completed: with its last chunk, or as the same as the run before, whose files then stay the only ones."""
+    rest: list[ReadyChunk] = []
+    try:
+        for ready in cutter.rest():
+            rest.append(ready)
+    except QualityError:
+        for ready in rest:
+            _land(ready, cutter, landing)
+        landing.drain()
+        raise
+    landing.drain()
+    before = opened.state.last_completed
+    content = cutter.content.hexdigest() if cutter.content is not None else None
+    changed = bool(cutter.changes) or any(ready.changes for ready in rest)
+    same_as = None
+    if before is not None and content == before.content_sha256 is not None and landing.schema_id == before.schema_id and not changed:
+        same_as = before.same_as or before.run_id
+    if same_as is None:
+        for ready in rest:
+            if ready.rows:
+                _land(ready, cutter, landing)
+        landing.drain()
+        if cutter.changes:  # declared columns of a table that has no row yet
+            landing.enter_schema(cutter.reader.columns, cutter.changes)
+    earlier, started = opened.continued, opened.started
+    candidate = None if cutter.watch is None or started.backfill else cutter.watch.candidate
+    completed = RunCompleted(
+        **opened.writer.stamp(started.run_id),
+        first_version=opened.version,
+        load_pattern=started.load_pattern,
+        logical_date=started.logical_date,
+        fingerprint=started.fingerprint,
+        chunks=0 if same_as else landing.chunks + (0 if earlier is None else earlier.chunks),
+        rows=landing.rows + (0 if earlier is None else earlier.rows) + (sum(ready.rows for ready in rest) if same_as else 0),
+        end=started.end,
+        backfill=started.backfill,
+        watermark=advanced(opened.state.watermark, candidate),
+        schema_id=landing.schema_id,
+        content_sha256=content,
+        same_as=same_as,
+    )
+    return completed, opened.writer.append(completed).version
+
+
+def _after(place: Place, completed: RunCompleted, version: int, landing: Landing, cutter: Cutter) -> None:
+    """What is nice to have once the run is complete: a failure here is noticed, it does not undo the run."""
+    source, watch = landing.started.source, cutter.watch
+    try:
+        if completed.same_as is not None:
+            for path in landing.paths:
+                place.fs.delete(place.layout.within(path))
+        write_metadata(place.fs, place.layout, completed, version)
+    except StorageError as error:
+        cutter.say(f"run {completed.run_id} is complete, but tidying up after it failed: {error}")
+    if cutter.rescued:
+        cutter.say(
+            f"{cutter.rescued} rows have values that fit no column: they are in {RESCUED}; declare the columns or see schema_contract"
+        )
+    if watch is not None and watch.unreadable:
+        cutter.say(f"{watch.unreadable} rows have no instant in {watch.field}: they are landed, but do not move the watermark")
+    if watch is not None and watch.out_of_order:
+        cutter.say(f"declared sorted, but the rows do not come in the order of {watch.field}: the watermark moves only at the end of a run")
+    place.listener(
+        events.RunCompleted(source=source, run_id=completed.run_id, rows=completed.rows, chunks=completed.chunks, same_as=completed.same_as)
+    )

@@ -1,0 +1,143 @@
+"""Chunks become true: spooled where they are made, then uploaded and entered in the log by one worker, in order."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from medallion import events
+from medallion.bronze.append import LogWriter
+from medallion.bronze.chunk import ReadyChunk, Yield
+from medallion.bronze.entry import Chunk, ChunkEntry, ChunkFile, RunStarted, SchemaEntry
+from medallion.bronze.spool import Spooled, pieces, spool
+from medallion.config.platform import Bronze
+from medallion.config.values import parse_instant, show_instant
+from medallion.errors import StateError
+from medallion.events import Listener
+from medallion.failpoint import failpoint
+from medallion.layout import BronzeLayout
+from medallion.schema import Type
+from medallion.storage.filesystem import FileSystem
+
+IN_FLIGHT = 2
+"""Chunks that are spooled and not yet in the log, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a run's chunks go, and how their files are made."""
+
+    fs: FileSystem
+    layout: BronzeLayout
+    bronze: Bronze
+    spool: Path
+    listener: Listener
+
+
+@dataclass(kw_only=True)
+class Landing:
+    """Lands the chunks of one run. A context: on leaving it, no work goes on, and nothing that was not committed will be."""
+
+    place: Place
+    writer: LogWriter
+    started: RunStarted
+    started_version: int
+    schema_id: int | None
+    yields: Yield = field(default_factory=Yield)
+    rows: int = 0
+    """Rows committed by this attempt; like the next ones, final after :meth:`drain`."""
+    chunks: int = 0
+    bytes: int = 0
+    paths: list[str] = field(default_factory=list)
+    """Files committed, relative to the table."""
+    _queue: deque[Future[None]] = field(default_factory=deque)
+    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="landing"))
+    _spooled: int = 0
+    _failed: bool = False
+
+    def __enter__(self) -> Landing:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def land(self, ready: ReadyChunk, *, watermark: datetime | None, final: bool) -> None:
+        """*ready* is spooled, and will be committed after all chunks before it; *watermark* as in ChunkEntry.
+
+        Raises the error of an earlier chunk, if there was one.
+        """
+        files: list[Spooled] = []
+        if ready.table is not None:
+            for piece in pieces(ready.table, rows=self.place.bronze.max_rows_per_file):
+                path = self.place.spool / f"{self._spooled:05d}.parquet"
+                self._spooled += 1
+                files.append(spool(piece, path, compression=self.place.bronze.compression))
+            self.yields.learn(ready.json_bytes, sum(file.bytes for file in files))
+        while len(self._queue) >= IN_FLIGHT:
+            self._queue.popleft().result()
+        mark = None if watermark is None else show_instant(watermark)
+        self._queue.append(self._worker.submit(self._commit, ready, files, mark, final))
+
+    def drain(self) -> None:
+        """Everything landed so far is in the log; raises the first error."""
+        while self._queue:
+            self._queue.popleft().result()
+
+    def enter_schema(self, columns: Mapping[str, Type], changes: Iterable[str]) -> None:
+        """The table has these columns from the next entry on. Nothing may be in flight, but for the worker itself."""
+        stored = self.writer.append(
+            SchemaEntry(
+                **self.writer.stamp(self.started.run_id),
+                started=self.started_version,
+                columns=[(name, str(kind)) for name, kind in columns.items()],
+                changes=list(changes),
+            )
+        )
+        self.schema_id = stored.version
+        self.place.listener(events.SchemaChanged(source=self.started.source, version=stored.version, changes=tuple(changes)))
+
+    def _commit(self, ready: ReadyChunk, spooled: list[Spooled], watermark: str | None, final: bool) -> None:
+        if self._failed:  # its resume points would skip the pages of the chunk that did not land
+            raise StateError("an earlier chunk did not land, so this one must not; run again")
+        self._failed = True
+        self._enter(ready, spooled, watermark, final)
+        self._failed = False
+
+    def _enter(self, ready: ReadyChunk, spooled: list[Spooled], watermark: str | None, final: bool) -> None:
+        folder = self.place.layout.run_folder(parse_instant(self.started.logical_date), self.started.run_id)
+        chunks: list[Chunk] = []
+        if spooled and (ready.changes or self.schema_id is None):
+            self.enter_schema(ready.columns, ready.changes)
+        for ordinal, file in enumerate(spooled):
+            path = f"{folder}/part-{self.chunks + ordinal:05d}-{uuid.uuid4().hex}.parquet"
+            self.place.fs.upload(file.path, self.place.layout.within(path))
+            file.path.unlink(missing_ok=True)
+            assert self.schema_id is not None, "a chunk with rows has a schema"
+            landed = ChunkFile(format="parquet", path=path, bytes=file.bytes, sha256=file.sha256)
+            chunks.append(Chunk(ordinal=ordinal, rows=file.rows, schema_id=self.schema_id, files=[landed]))
+        if chunks:
+            failpoint("chunk.uploaded")
+        stored = self.writer.append(
+            ChunkEntry(
+                **self.writer.stamp(self.started.run_id),
+                started=self.started_version,
+                load_pattern=self.started.load_pattern,
+                chunks=chunks,
+                resume={lane: dict(position) for lane, position in ready.resume.items()},
+                watermark=watermark,
+                watermark_final=final,
+                asked=ready.asked,
+            )
+        )
+        size = sum(file.bytes for file in spooled)
+        self.rows += ready.rows
+        self.chunks += len(chunks)
+        self.bytes += size
+        self.paths += [file.path for chunk in chunks for file in chunk.files]
+        self.place.listener(events.ChunkCommitted(source=self.started.source, version=stored.version, rows=ready.rows, bytes=size))

@@ -1,0 +1,218 @@
+"""How a run begins: an open one is continued, or abandoned and said so; otherwise bounds and logical date are frozen for a new one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from medallion.bronze.append import LogWriter
+from medallion.bronze.courtesy import admit
+from medallion.bronze.entry import RunAbandoned, RunResumed, RunStarted
+from medallion.bronze.log import LogReader
+from medallion.bronze.state import OpenRun, TableState, open_state
+from medallion.bronze.writer import this_process
+from medallion.clock import Clock
+from medallion.config.platform import Bronze
+from medallion.config.source import Incremental, Source
+from medallion.config.values import parse_instant, show_duration, show_instant
+from medallion.errors import ConfigError, Problem
+from medallion.layout import BronzeLayout
+from medallion.source.incremental import fingerprint, lanes
+from medallion.source.protocol import DONE, Lane, Window
+from medallion.storage.filesystem import FileSystem
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractOptions:
+    """What the command line says of a run; see the table of flags in the documentation."""
+
+    run_date: datetime | None = None
+    from_: datetime | None = None
+    to: datetime | None = None
+    full_refresh: bool = False
+    take_over: bool = False
+
+    @property
+    def backfill(self) -> bool:
+        """Whether a range is asked for apart from the watermark."""
+        return self.from_ is not None or self.to is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """An open run that this attempt may write to. *lanes* are those with something left to ask."""
+
+    writer: LogWriter
+    started: RunStarted
+    version: int
+    """Of its ``run_started``."""
+    state: TableState
+    """As it was found."""
+    lanes: Sequence[Lane]
+    continued: OpenRun | None
+    """What earlier attempts did of the run; None: it is new."""
+    abandoned: str | None
+    """The run that was abandoned for it, and why."""
+
+
+def open_run(
+    source: Source, fs: FileSystem, layout: BronzeLayout, *, bronze: Bronze, options: ExtractOptions, clock: Clock, attempt: str
+) -> Opened | None:
+    """The run that this attempt works on, its first entry written; None: the source ends before the watermark, nothing is left to ask.
+
+    Raises BusyError, FencedError, ConfigError, StateError or StorageError.
+    """
+    incremental = source.api.incremental if source.api is not None else None
+    _check(options, incremental)
+    state = open_state(LogReader(fs, layout))
+    writer = LogWriter(fs, layout, attempt=attempt, newest=state.newest, sha256=state.sha256, clock=clock)
+    abandoned = None
+    if state.open is not None:
+        admit(state.open, table=layout.folder, now=clock.now(), takeover_after=bronze.takeover_after, take_over=options.take_over)
+        why = _unfit(state.open, source, options, incremental, clock.now())
+        if why is None:
+            return _resume(writer, state, state.open)
+        abandoned = f"run {state.open.started.run_id} is abandoned: {why}"
+        _abandon(writer, state, state.open, why)
+    elif _nothing_left(state, source, options, incremental):
+        return None
+    now = clock.now()
+    logical = _logical_date(state, options, now)
+    start, end = _bounds(state, options, incremental, now)
+    started = RunStarted(
+        **writer.stamp(f"{logical.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{uuid.uuid4().hex[:8]}"),
+        source=source.name,
+        load_pattern=source.load_pattern,
+        logical_date=show_instant(logical),
+        fingerprint=fingerprint(source),
+        start=start,
+        end=end,
+        window_seconds=None if incremental is None or incremental.window is None else incremental.window.total_seconds(),
+        backfill=options.backfill,
+        watermark=state.watermark,
+        schema_id=state.schema_id,
+        last_completed=state.last_completed_version,
+        writer=this_process(),
+    )
+    version = writer.append(started).version
+    return Opened(
+        writer=writer, started=started, version=version, state=state, lanes=_lanes(started, {}), continued=None, abandoned=abandoned
+    )
+
+
+def _resume(writer: LogWriter, state: TableState, run: OpenRun) -> Opened:
+    resumed = RunResumed(**writer.stamp(run.started.run_id), started=run.version, continues_from=state.newest, writer=this_process())
+    writer.append(resumed)
+    return Opened(
+        writer=writer,
+        started=run.started,
+        version=run.version,
+        state=state,
+        lanes=_lanes(run.started, run.resume),
+        continued=run,
+        abandoned=None,
+    )
+
+
+def _abandon(writer: LogWriter, state: TableState, run: OpenRun, why: str) -> None:
+    writer.append(
+        RunAbandoned(
+            **writer.stamp(run.started.run_id),
+            first_version=run.version,
+            load_pattern=run.started.load_pattern,
+            logical_date=run.started.logical_date,
+            why=why,
+            watermark=state.watermark,
+            schema_id=state.schema_id,
+            last_completed=state.last_completed_version,
+        )
+    )
+
+
+def _lanes(started: RunStarted, resume: Mapping[str, Mapping[str, object]]) -> list[Lane]:
+    start, end = (None if text is None else parse_instant(text) for text in (started.start, started.end))
+    window = None if started.window_seconds is None else timedelta(seconds=started.window_seconds)
+    all_of_them = lanes(Window(start=start, end=end), window)  # none for an empty range
+    return [
+        Lane(name=lane.name, window=lane.window, position=resume.get(lane.name)) for lane in all_of_them if resume.get(lane.name) != DONE
+    ]
+
+
+def _check(options: ExtractOptions, incremental: Incremental | None) -> None:
+    problem = None
+    if options.backfill and incremental is None:
+        problem = "a range can be asked for only where the source has incremental: (the parameters that carry it)"
+    elif options.to is not None and incremental is not None and incremental.end_param is None:
+        problem = "--to needs incremental.end_param: without it the source cannot be told where to end"
+    elif options.backfill and options.full_refresh:
+        problem = "give --full-refresh or a range, not both"
+    elif options.from_ is not None and options.to is not None and options.from_ >= options.to:
+        problem = "the range is empty: --from must be before --to"
+    if problem is not None:
+        raise ConfigError([Problem(path="--from" if options.from_ is not None else "--to", message=problem)])
+
+
+def _unfit(run: OpenRun, source: Source, options: ExtractOptions, incremental: Incremental | None, now: datetime) -> str | None:
+    """Why an open run cannot be what is asked for now; None: it can."""
+    started = run.started
+    if started.fingerprint != fingerprint(source) or started.load_pattern != source.load_pattern:
+        return "what is asked has changed since (URL, parameters, pagination or bounds)"
+    if started.backfill != options.backfill:
+        return "it is a backfill, and this run is none" if started.backfill else "it is no backfill, and this run is one"
+    if options.backfill and (started.start, started.end) != _range(options, incremental, started.end):
+        return "it is the backfill of another range"
+    if options.full_refresh and incremental is not None and started.start != show_instant(parse_instant(incremental.initial_value)):
+        return "a full refresh starts again from the initial value"
+    if started.load_pattern == "full":
+        if options.run_date is not None and options.run_date != parse_instant(started.logical_date):
+            return f"it is the snapshot of {started.logical_date}, and another date is asked for"
+        if now - parse_instant(started.at) > source.resume_within:
+            return f"a snapshot is continued only within {show_duration(source.resume_within)} (resume_within), it began at {started.at}"
+    return None
+
+
+def _nothing_left(state: TableState, source: Source, options: ExtractOptions, incremental: Incremental | None) -> bool:
+    done = state.last_completed
+    if incremental is None or incremental.end_value is None or options.backfill or options.full_refresh or done is None:
+        return False
+    return (
+        not done.backfill
+        and done.fingerprint == fingerprint(source)
+        and done.end is not None
+        and parse_instant(done.end) >= parse_instant(incremental.end_value)
+    )
+
+
+def _logical_date(state: TableState, options: ExtractOptions, now: datetime) -> datetime:
+    if options.run_date is not None:
+        return options.run_date if options.run_date.tzinfo else options.run_date.replace(tzinfo=timezone.utc)
+    if state.last_logical_date is not None and parse_instant(state.last_logical_date) >= now:
+        return parse_instant(state.last_logical_date) + timedelta(seconds=1)
+    return now
+
+
+def _bounds(state: TableState, options: ExtractOptions, incremental: Incremental | None, now: datetime) -> tuple[str | None, str | None]:
+    if incremental is None:
+        return None, None
+    end = _end(incremental, now)
+    if options.backfill:
+        return _range(options, incremental, end)
+    initial = parse_instant(incremental.initial_value)
+    if state.watermark is None or options.full_refresh:
+        return show_instant(initial), end
+    return show_instant(parse_instant(state.watermark) - incremental.lookback), end
+
+
+def _range(options: ExtractOptions, incremental: Incremental | None, end: str | None) -> tuple[str | None, str | None]:
+    """A backfill's bounds; where an end is not given it is *end*."""
+    assert incremental is not None, "a backfill needs incremental:"
+    start = options.from_ if options.from_ is not None else parse_instant(incremental.initial_value)
+    return show_instant(start), end if options.to is None else show_instant(options.to)
+
+
+def _end(incremental: Incremental, now: datetime) -> str | None:
+    if incremental.end_param is None:
+        return None
+    return show_instant(now if incremental.end_value is None else min(parse_instant(incremental.end_value), now))

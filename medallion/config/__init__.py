@@ -1,0 +1,1 @@
+"""What a run shall do, checked once at the door; inside there are no dicts."""

@@ -1,0 +1,72 @@
+"""What the design allows and this version does not build: refused by name, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medallion.config.node import Path
+from medallion.config.platform import Platform
+from medallion.config.run import Run
+from medallion.config.silver import Entity
+from medallion.config.source import OtherAuth, Source
+
+Refusal = tuple[Path, str]
+
+
+def of_platform(platform: Platform) -> Iterator[Refusal]:
+    """What of the storage is not built yet."""
+    backend = platform.bronze.storage_backend
+    if backend in ("azure", "s3", "volumes"):
+        yield (
+            ("bronze", "storage_backend"),
+            f"{backend} is not built in this version; auto, local and hadoop are (hadoop serves abfss:// and s3a://)",
+        )
+    if "csv" in platform.bronze.formats:
+        yield ("bronze", "formats"), "csv is not built in this version; parquet is"
+    for key, value in (("catalog", platform.silver.catalog), ("schema", platform.silver.schema_)):
+        if value is not None:
+            yield ("silver", key), "tables in a catalog are not built in this version; give root"
+
+
+def of_source(source: Source) -> Iterator[Refusal]:
+    """What of a source is not built yet."""
+    if source.type != "api":
+        yield ("type",), f"{source.type} is not built in this version; api is"
+    if source.parent is not None:
+        yield ("parent",), "requests made from another source's records are not built in this version"
+    if source.api is not None:
+        if isinstance(source.api.auth, OtherAuth):
+            yield ("api", "auth", "type"), f"{source.api.auth.type} is not built in this version; none, bearer, basic and api_key are"
+        if source.api.concurrency == "auto":
+            yield ("api", "concurrency"), "auto is not built in this version; give a number"
+
+
+def of_entity(entity: Entity) -> Iterator[Refusal]:
+    """What of a Silver table is not built yet."""
+    if entity.profile is not None:
+        yield ("profile",), "profiles are not built in this version; give a model"
+    if entity.model in ("incremental_merge", "periodic_snapshot"):
+        yield ("model",), f"{entity.model} is not built in this version; scd_type_1, scd_type_2 and full_merge_dedupe are"
+    if entity.deletes not in (None, "hard"):
+        yield ("deletes",), f"{entity.deletes} is not built in this version; hard is"
+    if entity.on_sequence_tie == "quarantine":
+        yield ("on_sequence_tie",), "quarantine is not built in this version; last_wins, delete_wins and error are"
+    asked = {
+        "apply_as_truncates": entity.apply_as_truncates is not None,
+        "ignore_null_updates": entity.ignore_null_updates not in (False, ()),
+        "expectations": bool(entity.expectations),
+        "max_quarantined": entity.max_quarantined is not None,
+        "snapshot_by": entity.snapshot_by is not None,
+        "exports": bool(entity.exports),
+    }
+    for key, is_asked in asked.items():
+        if is_asked:
+            yield (key,), "is not built in this version"
+
+
+def of_run(run: Run) -> Iterator[Refusal]:
+    """What of the run is not built yet."""
+    if run.promote.trigger == "processing_time":
+        yield ("promote", "trigger"), "processing_time is not built in this version; available_now is: start the run again by a scheduler"
+    if run.promote.interval is not None:
+        yield ("promote", "interval"), "is not built in this version"

@@ -1,0 +1,88 @@
+"""Where Bronze, Silver and their state live, and how Bronze files are cut."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from medallion.config.values import Duration, Section, parse_duration
+
+SILVER_ROOT = "./lake/silver"
+
+
+class Bronze(Section):
+    """The landing: its root, and the size of its chunks."""
+
+    storage_backend: Literal["auto", "local", "hadoop", "azure", "s3", "volumes"] = "auto"
+    """Which provider opens the root; auto: by its scheme."""
+    root: Annotated[str, Field(min_length=1)] = "./lake/bronze"
+    """A path or URI; a relative path is below the working directory."""
+    formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1)] = ("parquet",)
+    """Formats of a chunk; if both, Parquet is read."""
+    compression: Literal["zstd", "snappy", "gzip", "none"] = "zstd"
+    """Of Parquet files."""
+    max_file_size_mb: Annotated[int, Field(ge=1, le=64)] = 32
+    """A chunk file is closed at this size in MB (1024² bytes); checksums take about eight times as much memory a task."""
+    max_rows_per_file: Annotated[int, Field(ge=1)] = 250_000
+    """A chunk file is closed at this many rows."""
+    commit_every: Duration = parse_duration("30s")
+    """A chunk is committed when it is full or this old, so that a slow source loses little."""
+    takeover_after: Duration = parse_duration("15m")
+    """How long a newcomer waits for an attempt of which nothing is heard; --take-over does not wait."""
+
+
+class Silver(Section):
+    """The tables: below a path, or in a catalog."""
+
+    root: str | None = None
+    """A path or URI. Default where there is no catalog: ./lake/silver."""
+    catalog: str | None = None
+    """A catalog in place of root."""
+    schema_: Annotated[str | None, Field(alias="schema")] = None
+    """The schema of the catalog."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_home(cls, data: Any) -> Any:
+        given = isinstance(data, dict) and (data.get("root") is not None or data.get("catalog") is not None)
+        return data if given or not isinstance(data, dict) else {**data, "root": SILVER_ROOT}
+
+    @model_validator(mode="after")
+    def _one_home(self) -> Silver:
+        if self.root is not None and self.catalog is not None:
+            raise ValueError("give root or catalog, not both")
+        if self.schema_ is not None and self.catalog is None:
+            raise ValueError("schema needs a catalog")
+        return self
+
+
+class State(Section):
+    """Checkpoints, journals, claims: beside the tables, never inside them."""
+
+    root: Annotated[str, Field(min_length=1)] = "./lake/_state"
+    """A path or URI."""
+
+
+class StorageMetadata(Section):
+    """What the storage is, for governance; ``--storage-scope onprem`` refuses what is not on-premises."""
+
+    boundary: Literal["onprem", "cloud"] = "onprem"
+    """Whether the storage stands in your own house."""
+    provider_type: str = "local_generic"
+    """What kind of storage it is; free text."""
+    cloud_provider: str | None = None
+    """Whose cloud it is; free text."""
+
+
+class Platform(Section):
+    """All storage of a pipeline."""
+
+    bronze: Bronze = Bronze()
+    """The landing: its root, and the size of its chunks."""
+    silver: Silver = Silver()
+    """Where the tables are: below a root, or in a catalog."""
+    state: State = State()
+    """Where checkpoints, journals and claims are: beside the tables, never inside them."""
+    storage_metadata: StorageMetadata = StorageMetadata()
+    """What the storage is, for governance."""

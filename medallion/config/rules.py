@@ -1,0 +1,190 @@
+"""Rules between the keys of a source or a table, which no single key can break alone. All pure; paths are relative."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from medallion.config.node import Path
+from medallion.config.silver import Entity
+from medallion.config.source import Api, ApiKeyAuth, CursorPagination, OffsetPagination, PagePagination, Source
+
+Breach = tuple[Path, str]
+SECTIONS = ("api", "db", "file", "custom")
+_DELTA_REFUSES = " ,;{}()\n\t="
+_TELLING_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token"})
+_TELLING_PARAMS = frozenset({"api_key", "apikey", "api-key", "access_token", "auth_token", "client_secret", "password"})
+
+
+def of_source(source: Source) -> Iterator[Breach]:
+    """What of a source contradicts itself."""
+    for section in SECTIONS:
+        given = getattr(source, section) is not None
+        if section == source.type and not given:
+            yield (section,), f"required, since type is {source.type}"
+        elif section != source.type and given:
+            yield (section,), f"says nothing, since type is {source.type}: take it out, or set type: {section}"
+    if source.type == "api" and source.api is not None:
+        if source.load_pattern == "full" and source.api.incremental is not None:
+            yield (
+                ("api", "incremental"),
+                "asks only for what is new, and load_pattern full is a complete snapshot: use cdc or current_history, or take it out",
+            )
+        for path, message in _of_api(source.api, has_parent=source.parent is not None):
+            yield ("api", *path), message
+
+
+def _of_api(api: Api, *, has_parent: bool) -> Iterator[Breach]:
+    if api.base_url is None:
+        yield ("base_url",), "required: http or https, with a host"
+    else:
+        yield from (((("base_url",), message)) for message in _of_base_url(api.base_url))
+    if api.endpoint is None:
+        yield ("endpoint",), "required: a path below base_url"
+    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", api.endpoint) or api.endpoint.startswith("//"):
+        yield ("endpoint",), f"must be a path below base_url, got {api.endpoint!r}"
+    elif "?" in api.endpoint or "#" in api.endpoint:
+        yield ("endpoint",), "must be a path only; what follows a ? stands in params"
+    if api.json_ is not None and api.method != "POST":
+        yield ("json",), "needs method: POST"
+    for section, given, telling in (("params", api.params, _TELLING_PARAMS), ("headers", api.headers, _TELLING_HEADERS)):
+        for name, value in given.items():
+            text = value if isinstance(value, str) else ""
+            if text.startswith("secret:") or name.lower() in telling:
+                yield (section, name), "credentials stand only in auth, such as {type: api_key, name: X-Api-Key, value: secret:env:NAME}"
+    for path, text in ((("endpoint",), api.endpoint or ""), *((("params", name), str(value)) for name, value in api.params.items())):
+        for unknown in re.findall(r"\{(?!run\.date\}|parent\.)([A-Za-z_]+\.[A-Za-z_.]+)\}", text):
+            yield path, f"{{{unknown}}} is not known here; {{run.date}} is"
+        if "{parent." in text and not has_parent:
+            yield path, "{parent.…} needs parent: {source: …, fields: […]}"
+    yield from _of_parameters(api)
+
+
+def _of_base_url(url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+        host, user, _ = parts.hostname, parts.username or parts.password, parts.port
+    except ValueError as error:
+        yield f"must be a URL ({error})"
+        return
+    if parts.scheme not in ("http", "https") or not host:
+        yield f"must be http or https with a host, such as https://api.example.com, got {url.split('@')[-1]!r}"
+    elif user:
+        yield "must not carry credentials; they stand in auth, as secret references"
+    elif parts.query or parts.fragment:
+        yield "must end with the path; what follows a ? stands in params"
+
+
+def _of_parameters(api: Api) -> Iterator[Breach]:
+    """Each parameter of a request is set by one key only."""
+    paging, owners = api.pagination, dict.fromkeys(api.params, "params")
+    ours: list[tuple[Path, str | None]] = []
+    if isinstance(paging, PagePagination):
+        ours = [
+            (("pagination", "page_param"), paging.page_param),
+            (("pagination", "size_param"), paging.size_param if paging.size else None),
+        ]
+        if paging.size and not paging.size_param:
+            yield ("pagination", "size_param"), "required with size: the parameter that carries it"
+    elif isinstance(paging, OffsetPagination):
+        ours = [(("pagination", "offset_param"), paging.offset_param), (("pagination", "limit_param"), paging.limit_param)]
+    elif isinstance(paging, CursorPagination):
+        in_query = paging.location == "query"
+        ours = [
+            (("pagination", "cursor_param"), paging.cursor_param if in_query else None),
+            (("pagination", "size_param"), paging.size_param),
+        ]
+        if (paging.size is None) != (paging.size_param is None):
+            missing = "size" if paging.size is None else "size_param"
+            yield ("pagination", missing), "size and size_param go together"
+        if paging.location == "body" and api.method != "POST":
+            yield ("pagination", "in"), "a cursor in the body needs method: POST"
+    if api.incremental is not None:
+        ours += [(("incremental", "start_param"), api.incremental.start_param), (("incremental", "end_param"), api.incremental.end_param)]
+    if isinstance(api.auth, ApiKeyAuth) and api.auth.location == "query":
+        ours.append((("auth", "name"), api.auth.name))
+    for path, name in ours:
+        if name is not None and name in owners:
+            yield path, f"the parameter {name} is set by {owners[name]} too"
+        elif name is not None:
+            owners[name] = ".".join(path)
+
+
+def of_entity(entity: Entity, load_pattern: str | None) -> Iterator[Breach]:
+    """What of a Silver table contradicts itself or the load pattern of its source (None: not known)."""
+    events = load_pattern in ("cdc", "current_history")
+    if events and not entity.sequence_by and entity.model in ("scd_type_1", "scd_type_2", "full_merge_dedupe", "incremental_merge"):
+        yield ("sequence_by",), f"required for {load_pattern}: the columns that say which of two events of a key is newer"
+    for key in (
+        "keys",
+        "sequence_by",
+        "column_list",
+        "except_column_list",
+        "track_history_column_list",
+        "track_history_except_column_list",
+    ):
+        names = getattr(entity, key) or ()
+        for twice in sorted({name for name in names if names.count(name) > 1}):
+            yield (key,), f"names {twice} twice"
+    for name in entity.keys:
+        if name in (entity.except_column_list or ()):
+            yield ("except_column_list",), f"must not name the key {name}: the table would lose its identity"
+    yield from _of_history(entity)
+    yield from _of_rename(entity)
+    if load_pattern == "full":
+        if entity.apply_as_deletes is not None:
+            yield ("apply_as_deletes",), "says nothing for a full snapshot, which deletes by absence"
+        if entity.on_sequence_tie != "last_wins" and "on_sequence_tie" in entity.model_fields_set:
+            yield ("on_sequence_tie",), "says nothing for a full snapshot, whose last row of a key counts"
+
+
+def _of_history(entity: Entity) -> Iterator[Breach]:
+    lists = ("track_history_column_list", "track_history_except_column_list")
+    if entity.model not in ("scd_type_2", None):
+        for key in sorted({*lists, "history_columns"} & _said(entity)):
+            yield (key,), f"says nothing for {entity.model}; it is about scd_type_2"
+        return
+    for name in entity.track_history_column_list or ():
+        if not _shown(entity, name):
+            yield ("track_history_column_list",), f"{name} is not shown by the table: its column list leaves it out"
+        if name in entity.keys:
+            yield ("track_history_column_list",), f"{name} is a key and never changes"
+    columns = entity.history_columns
+    added = [name for name in (columns.start_at, columns.end_at, columns.is_current) if name]
+    taken = {*entity.keys, *(entity.column_list or ()), *entity.rename.values()} - set(entity.except_column_list or ())
+    for name in added:
+        if name in taken and entity.model == "scd_type_2":
+            yield ("history_columns",), f"{name} is a column of the data too; give it another name here"
+    yield from ((("history_columns",), message) for message in _names(added))
+
+
+def _of_rename(entity: Entity) -> Iterator[Breach]:
+    targets: Sequence[str] = tuple(entity.rename.values())
+    for twice in sorted({name for name in targets if targets.count(name) > 1}):
+        yield ("rename",), f"two columns would be called {twice}"
+    for name, shown in entity.rename.items():
+        if not _shown(entity, name):
+            yield ("rename", name), "is not shown by the table: its column list leaves it out"
+        if shown.startswith("__"):
+            yield ("rename", name), f"{shown}: names that begin with __ are reserved"
+        if shown in (*entity.keys, *(entity.column_list or ())) and shown not in entity.rename:
+            yield ("rename", name), f"{shown} is a column of the table already"
+        yield from ((("rename", name), message) for message in _names([shown]))
+
+
+def _names(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if any(character in name for character in _DELTA_REFUSES):
+            yield f"{name!r}: Delta allows no space and none of ,;{{}}()= in a column's name"
+
+
+def _shown(entity: Entity, name: str) -> bool:
+    if name in entity.keys:
+        return True
+    return name not in (entity.except_column_list or ()) and (entity.column_list is None or name in entity.column_list)
+
+
+def _said(entity: Entity) -> set[str]:
+    """The keys that were written and are not null."""
+    return {name for name in entity.model_fields_set if getattr(entity, name) not in (None, False)}

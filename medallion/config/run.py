@@ -1,0 +1,42 @@
+"""How a run goes: what a failure of one source means for the others, and how Silver takes its batches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from medallion.config.values import Duration, Section, Size, parse_size
+
+
+class Batch(Section):
+    """How much one micro-batch takes at most; an entry or a full run is never cut."""
+
+    max_files: Annotated[int, Field(ge=1)] = 512
+    """Chunk files a batch."""
+    max_bytes: Size = parse_size("8gb")
+    """Bytes of chunk files a batch."""
+
+
+class Promote(Section):
+    """How Silver follows the log."""
+
+    trigger: Literal["available_now", "processing_time"] = "available_now"
+    """available_now: what is there, then stop; processing_time: again at each interval."""
+    interval: Duration | None = None
+    """Of processing_time."""
+    batch: Batch = Batch()
+    """How much one micro-batch takes at most."""
+    checksum: Literal["full", "size", "none"] = "full"
+    """What is checked of each chunk file before it is read: its SHA-256, its size, or nothing."""
+
+
+class Run(Section):
+    """The run as a whole."""
+
+    on_source_failure: Literal["continue", "stop"] = "continue"
+    """Whether the other sources go on when one fails."""
+    rate_limit_rps: Annotated[float, Field(gt=0)] | None = None
+    """Requests a second and host where a source says nothing of its own."""
+    promote: Promote = Promote()
+    """How Silver follows the log."""

@@ -1,0 +1,139 @@
+"""What to make of a source: one Silver table. Option names are AUTO CDC's where it has them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from medallion.config.source import Name
+from medallion.config.values import Section
+
+Model = Literal["scd_type_1", "scd_type_2", "incremental_merge", "full_merge_dedupe", "periodic_snapshot"]
+Column = Annotated[str, Field(min_length=1)]
+
+
+class BronzeTable(Section):
+    """A table that another pipeline lands."""
+
+    system: Name
+    """As its source says."""
+    table: Name
+    """As its source says."""
+    load_pattern: Literal["full", "cdc", "current_history"]
+    """As its source says."""
+
+
+class Normalize(Section):
+    """Applied to every string column before anything looks at it."""
+
+    trim_strings: bool = False
+    """Takes spaces off both ends."""
+    empty_strings_as_null: bool = False
+    """After trimming."""
+
+
+class Threshold(Section):
+    """A number of rows or a share of them, whichever is reached first."""
+
+    rows: Annotated[int, Field(ge=0)] | None = None
+    """At most this many."""
+    percent: Annotated[float, Field(ge=0, le=100)] | None = None
+    """At most this share of them, 0 to 100."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Threshold:
+        if self.rows is None and self.percent is None:
+            raise ValueError("give rows, percent, or both")
+        return self
+
+
+class HistoryColumns(Section):
+    """Names of the columns that scd_type_2 adds."""
+
+    start_at: Column = "__START_AT"
+    """The sequence that opened the row."""
+    end_at: Column = "__END_AT"
+    """The sequence that closed the row; null while it is open."""
+    is_current: Column | None = "is_current"
+    """Whether the row is open; null: the column is left out."""
+
+    @model_validator(mode="after")
+    def _three_names(self) -> HistoryColumns:
+        names = [name.lower() for name in (self.start_at, self.end_at, self.is_current) if name]
+        if len(set(names)) < len(names):
+            raise ValueError("start_at, end_at and is_current need three different names")
+        return self
+
+
+class Entity(Section):
+    """One Silver table, with its own stream and checkpoint."""
+
+    entity: Name
+    """Name of the table and handle for --select."""
+    source: str | None = None
+    """Name of the source it is made of. Default: the only source of the file."""
+    bronze: BronzeTable | None = None
+    """In place of source: a table that another pipeline lands."""
+    domain: Name = "default"
+    """Groups tables; part of the path."""
+    version: Annotated[int, Field(ge=1)] = 1
+    """Generation of the table; part of its path."""
+    model: Model | None = None
+    """What the table holds; exactly one of model and profile."""
+    profile: str | None = None
+    """A preset in place of a model."""
+    keys: tuple[Column, ...] = ()
+    """Columns that tell rows apart; a row where one is null is quarantined."""
+    sequence_by: tuple[Column, ...] = ()
+    """Columns that say which of two events of a key is newer, compared left to right."""
+    apply_as_deletes: str | None = None
+    """SQL condition on a Bronze row: it deletes its key."""
+    apply_as_truncates: str | None = None
+    """SQL condition on a Bronze row: it deletes every key."""
+    deletes: Literal["hard", "soft", "ignore"] | None = None
+    """What a delete does to the row; null: what the model says."""
+    column_list: tuple[Column, ...] | None = None
+    """Columns that the table shows; the keys are always among them."""
+    except_column_list: tuple[Column, ...] | None = None
+    """Columns that the table does not show."""
+    track_history_column_list: tuple[Column, ...] | None = None
+    """scd_type_2: columns whose change opens a new row. Default: all but the keys."""
+    track_history_except_column_list: tuple[Column, ...] | None = None
+    """scd_type_2: columns whose change opens no new row."""
+    ignore_null_updates: bool | tuple[Column, ...] = False
+    """Whether a null means "not said": true, or the columns for which it does."""
+    on_sequence_tie: Literal["last_wins", "delete_wins", "quarantine", "error"] = "last_wins"
+    """Two events of one key have one sequence and different content: which one counts."""
+    history_columns: HistoryColumns = HistoryColumns()
+    """Names of the columns that scd_type_2 adds."""
+    normalize: Normalize = Normalize()
+    """Applied to every string column before anything looks at it."""
+    expectations: tuple[dict[str, Any], ...] = ()
+    """Rules for rows: name, expr (SQL), action."""
+    max_quarantined: Threshold | None = None
+    """A run that would quarantine more publishes nothing."""
+    max_deleted: Threshold | None = None
+    """A full snapshot that would delete more publishes nothing."""
+    allow_empty_snapshot: bool = False
+    """Whether an empty full snapshot empties the table; false: it is an error."""
+    snapshot_by: Literal["date", "run"] | None = None
+    """periodic_snapshot: what a snapshot is kept by."""
+    rename: dict[str, Column] = {}
+    """Bronze column to the name that the table shows."""
+    exports: tuple[Literal["parquet", "csv"], ...] = ()
+    """Formats in which the table is written out after each promotion."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Entity:
+        if (self.model is None) == (self.profile is None):
+            raise ValueError("give exactly one of model and profile")
+        if self.source is not None and self.bronze is not None:
+            raise ValueError("give source or bronze, not both")
+        if self.column_list is not None and self.except_column_list is not None:
+            raise ValueError("give column_list or except_column_list, not both")
+        if self.track_history_column_list is not None and self.track_history_except_column_list is not None:
+            raise ValueError("give track_history_column_list or track_history_except_column_list, not both")
+        if self.model not in ("periodic_snapshot", None) and not self.keys:
+            raise ValueError("keys: required, the columns that tell rows apart")
+        return self

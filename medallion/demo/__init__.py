@@ -1,0 +1,1 @@
+"""An API of real flights to try everything on."""

@@ -1,0 +1,1 @@
+"""Who listens: progress for a person, lines of JSON for a machine."""

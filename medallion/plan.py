@@ -1,0 +1,226 @@
+"""What a run would do, said without doing it: no request, no secret, no Spark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from medallion.clock import Clock, SystemClock
+from medallion.config.load import DEFAULT, Loaded, values
+from medallion.config.pipeline import Pipeline
+from medallion.config.secret import Secrets
+from medallion.config.silver import Entity
+from medallion.config.source import Api, ApiKeyAuth, BasicAuth, BearerAuth, Pagination, Source
+from medallion.config.values import parse_instant, show_duration, show_instant
+from medallion.errors import ConfigError, Problem
+from medallion.layout import BronzeLayout, SilverLayout
+from medallion.schema import parse_ddl
+from medallion.source.http import endpoint
+from medallion.source.incremental import lanes
+from medallion.source.protocol import Window
+from medallion.storage.location import Location
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePlan:
+    """What a first run asks of a source, and where it lands. Later runs start at the watermark."""
+
+    name: str
+    load_pattern: str
+    first_request: str
+    auth: str
+    pagination: str
+    incremental: str | None
+    windows: int
+    """How many ranges are asked side by side; 1: the whole in one."""
+    pace: str
+    lands_in: str
+    columns: dict[str, str]
+    """Those that are declared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityPlan:
+    """A Silver table: what it is made of, and where it and its state live."""
+
+    entity: str
+    made_of: str
+    model: str
+    keys: tuple[str, ...]
+    sequence_by: tuple[str, ...]
+    deletes: str
+    table: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """An effective value and where it comes from."""
+
+    path: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A whole run, before it."""
+
+    pipeline: str
+    file: str
+    sources: tuple[SourcePlan, ...]
+    entities: tuple[EntityPlan, ...]
+    settings: tuple[Setting, ...]
+
+
+def plan(loaded: Loaded, *, clock: Clock | None = None) -> Plan:
+    """What a first run of *loaded* would do, now. Raises ConfigError for what shows only here, such as a schema that is no DDL."""
+    pipeline = loaded.pipeline
+    problems: list[Problem] = []
+    sources = [found for source in pipeline.sources if (found := _source(source, pipeline, clock or SystemClock(), problems)) is not None]
+    if problems:
+        raise ConfigError([_placed(problem, loaded) for problem in problems])
+    settings = [Setting(path=path, value=value, origin=loaded.origins[path]) for path, value in values(pipeline).items()]
+    return Plan(
+        pipeline=pipeline.pipeline,
+        file=str(loaded.path),
+        sources=tuple(sources),
+        entities=tuple(_entity(entity, pipeline) for entity in pipeline.silver),
+        settings=tuple(settings),
+    )
+
+
+def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Problem]) -> SourcePlan | None:
+    api, now = source.api, clock.now()
+    assert api is not None, "load refuses every other type"
+    columns: dict[str, str] = {}
+    try:
+        columns = {name: str(kind) for name, kind in parse_ddl(source.schema_).items()} if source.schema_ else {}
+    except ValueError as error:
+        problems.append(Problem(path=f"sources.{source.name}.schema", message=str(error)))
+    try:
+        asked = endpoint(source, Secrets(environ={}), logical_date=now)
+        bounds = Window(start=None, end=None)
+        if api.incremental is not None:
+            end = api.incremental.end_value
+            bounds = Window(start=parse_instant(api.incremental.initial_value), end=parse_instant(end) if end else now)
+        windows = lanes(bounds, api.incremental.window if api.incremental else None)
+    except ConfigError as error:
+        problems += error.problems
+        return None
+    first = asked.request(asked.lane(windows[0].window if windows else bounds), asked.paginator.first())
+    return SourcePlan(
+        name=source.name,
+        load_pattern=source.load_pattern,
+        first_request=first.shown,
+        auth=_auth(api),
+        pagination=_pagination(api.pagination),
+        incremental=_incremental(api, bounds),
+        windows=len(windows),
+        pace=_pace(api, pipeline.run.rate_limit_rps),
+        lands_in=Location.parse(pipeline.platform.bronze.root).child(BronzeLayout(system=source.system, table=source.table).folder).uri,
+        columns=columns,
+    )
+
+
+def _placed(problem: Problem, loaded: Loaded) -> Problem:
+    origin = loaded.origins.get(problem.path, "")
+    name, _, line = origin.rpartition(":")
+    if name == loaded.path.name and line.isdigit():
+        return Problem(path=problem.path, message=problem.message, file=str(loaded.path), line=int(line))
+    return problem
+
+
+def _auth(api: Api) -> str:
+    if isinstance(api.auth, BearerAuth):
+        return f"bearer, {api.auth.token}"
+    if isinstance(api.auth, BasicAuth):
+        return f"basic, {api.auth.username} and {api.auth.password}"
+    if isinstance(api.auth, ApiKeyAuth):
+        return f"{api.auth.location} {api.auth.name}, {api.auth.value}"
+    return api.auth.type
+
+
+def _pagination(pagination: Pagination) -> str:
+    given = pagination.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"type"})
+    said = ", ".join(f"{name} {value}" for name, value in given.items())
+    return f"{pagination.type} ({said})" if said else pagination.type
+
+
+def _incremental(api: Api, bounds: Window) -> str | None:
+    asked = api.incremental
+    if asked is None or bounds.start is None or bounds.end is None:
+        return None
+    until = show_instant(bounds.end) if asked.end_value else "the start of the run"
+    window = f", in windows of {show_duration(asked.window)}" if asked.window else ""
+    lookback = f", later runs {show_duration(asked.lookback)} before the watermark" if asked.lookback else ""
+    return f"by {asked.cursor_field} from {show_instant(bounds.start)} to {until}{window}{lookback}"
+
+
+def _pace(api: Api, otherwise: float | None) -> str:
+    at_once = f"{api.concurrency} at once" if api.async_ else "one at a time"
+    rate = api.rate_limit.rps if api.rate_limit else otherwise
+    limited = f", at most {rate:g} a second" if rate is not None else ""
+    return f"{at_once}{limited}, {api.retry.attempts} attempts each"
+
+
+def _entity(entity: Entity, pipeline: Pipeline) -> EntityPlan:
+    platform, source = pipeline.platform, pipeline.source_of(entity)
+    landed = source or entity.bronze
+    assert landed is not None, "load refuses a table without a source"
+    assert platform.silver.root is not None, "load refuses catalogs"
+    where = SilverLayout(pipeline=pipeline.pipeline, domain=entity.domain, entity=entity.entity, version=entity.version)
+    by_absence = landed.load_pattern == "full"
+    return EntityPlan(
+        entity=entity.entity,
+        made_of=Location.parse(platform.bronze.root).child(BronzeLayout(system=landed.system, table=landed.table).folder).uri,
+        model=entity.model or "",
+        keys=entity.keys,
+        sequence_by=entity.sequence_by,
+        deletes="keys that a snapshot lacks" if by_absence else f"where {entity.apply_as_deletes}" if entity.apply_as_deletes else "none",
+        table=Location.parse(platform.silver.root).child(where.table).uri,
+        state=Location.parse(platform.state.root).child(where.state).uri,
+    )
+
+
+def render(what: Plan) -> str:
+    """The plan for people: sources, tables, and each effective value with its origin (defaults that are null or empty left out)."""
+    return "\n".join(_lines(what)) + "\n"
+
+
+def _lines(what: Plan) -> Iterator[str]:
+    yield f"{what.pipeline}  ({what.file})"
+    for source in what.sources:
+        yield ""
+        yield f"source {source.name}  {source.load_pattern}"
+        yield f"  asks       {source.first_request}"
+        yield f"  auth       {source.auth}"
+        yield f"  pages      {source.pagination}"
+        if source.incremental is not None:
+            yield f"  reads      {source.incremental}: {source.windows} window{'s' if source.windows != 1 else ''}"
+        yield f"  pace       {source.pace}"
+        if source.columns:
+            yield f"  declares   {', '.join(f'{name} {kind}' for name, kind in source.columns.items())}"
+        yield f"  lands in   {source.lands_in}"
+    for entity in what.entities:
+        yield ""
+        yield f"table {entity.entity}  {entity.model}"
+        yield f"  made of    {entity.made_of}"
+        newest = f", newest by {', '.join(entity.sequence_by)}" if entity.sequence_by else ""
+        yield f"  keys       {', '.join(entity.keys)}{newest}"
+        yield f"  deletes    {entity.deletes}"
+        yield f"  table      {entity.table}"
+        yield f"  state      {entity.state}"
+    shown = [setting for setting in what.settings if setting.origin != DEFAULT or setting.value not in (None, [], {}, "")]
+    width = max((len(setting.path) for setting in shown), default=0)
+    yield ""
+    yield "settings"
+    for setting in shown:
+        yield f"  {setting.path:{width}}  {json.dumps(setting.value, ensure_ascii=False)}  [{setting.origin}]"
+
+
+def to_json(what: Plan) -> str:
+    """The plan as JSON, for other programs."""
+    return json.dumps(asdict(what), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,183 @@
+"""One page: asked, judged, taken apart, and asked again if that may help. Written once, for both transports.
+
+An attempt is a generator that yields what it needs (a wait in seconds, or a request to send) and is sent the answer; two short
+drivers do the waiting and sending, one with asyncio and one without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from medallion.clock import Clock
+from medallion.errors import MedallionError, SourceError, SourceUnavailable, ThrottledError
+from medallion.policy.breaker import Outcome
+from medallion.policy.retry import FailedAttempt, RetryPolicy, async_retrying, retrying
+from medallion.prefetch.hosts import Host, judge, outcome_of
+from medallion.prefetch.transport import BlockingTransport, Transport
+from medallion.source.decode import Decoded
+from medallion.source.http import Endpoint
+from medallion.source.protocol import DONE, Position
+from medallion.source.request import Answer, Request
+
+Effects: TypeAlias = Generator[float | Request, Answer | None, "Fetched"]
+
+_NOTHING = Decoded(records=[], found={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A page that is good. *next* is None where the position was a guess, so that what follows is not known yet."""
+
+    request: Request
+    answer: Answer
+    decoded: Decoded
+    next: Position | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asker:
+    """All that asking one source needs. *source* names it in events."""
+
+    source: str
+    endpoint: Endpoint
+    host: Host
+    policy: RetryPolicy
+    clock: Clock
+
+    def attempt(self, request: Request, position: Callable[[], Position], *, guess: bool) -> Effects:
+        """One attempt at the page at *position*, which is asked for when the answer is there: more may be known of it by then.
+
+        *guess* says that nobody knows whether there is such a page.
+
+        Raises SourceError of every kind, and BreakerOpenError.
+        """
+        flow = self.endpoint.exchange(request)
+        outgoing = next(flow)
+        while True:
+            while True:
+                wait = self.host.reserve()
+                if wait > 0:
+                    yield wait
+                if not self.host.silent():
+                    break
+            started = self.host.enter()
+            outcome: Outcome = "cancelled"
+            try:
+                answer = cast(Answer, (yield outgoing))
+                outcome = outcome_of(answer.status)
+            except SourceError as error:
+                outcome = "failed" if isinstance(error, SourceUnavailable) else "ok"
+                raise
+            finally:
+                self.host.leave(outcome, started)
+            try:
+                outgoing = flow.send(answer)
+            except StopIteration as end:
+                answer = end.value
+                break
+        seconds = self.clock.monotonic() - started
+        return self._page(request, position(), answer, seconds, guess=guess)
+
+    def _page(self, request: Request, position: Position, answer: Answer, seconds: float, *, guess: bool) -> Fetched:
+        endpoint, status = self.endpoint, answer.status
+        if not 200 <= status < 300:
+            if endpoint.paginator.past_end(position, status):
+                return Fetched(request=request, answer=answer, decoded=_NOTHING, next=DONE, seconds=seconds)
+            try:
+                judge(answer, shown=request.shown, now=self.clock.now(), mask=endpoint.mask, hint=endpoint.hint(position, status))
+            except ThrottledError as error:
+                # Beyond the cap nobody waits: the run stops, and requests that are under way must not be held up by it.
+                if error.retry_after is not None and error.retry_after <= self.policy.retry_after_cap:
+                    self.host.postpone(error.retry_after)
+                raise
+        decoded = endpoint.decode(answer, request=request)
+        following = None if guess else endpoint.next_after(request, position, decoded, answer)
+        return Fetched(request=request, answer=answer, decoded=decoded, next=following, seconds=seconds)
+
+    async def fetch(
+        self,
+        transport: Transport,
+        request: Request,
+        position: Callable[[], Position],
+        *,
+        guess: bool,
+        on_retry: Callable[[FailedAttempt], None],
+    ) -> Fetched:
+        """The page at *position*, within the retry budget; waits and sends on the running event loop."""
+
+        async def once() -> Fetched:
+            return await _drive(self.attempt(request, position, guess=guess), transport, self.clock.pause)
+
+        try:
+            return await once()
+        except MedallionError as error:
+            if not error.retryable:
+                raise
+            first = [error]
+
+        async def again() -> Fetched:
+            if first:
+                raise first.pop()
+            return await once()
+
+        # tenacity costs as much as the request itself on a fast network, so it comes in only when there is something to retry.
+        return cast(Fetched, await async_retrying(self.policy, sleep=self.clock.pause, on_retry=on_retry)(again))
+
+    def fetch_blocking(
+        self,
+        transport: BlockingTransport,
+        request: Request,
+        position: Position,
+        *,
+        sleep: Callable[[float], None],
+        on_retry: Callable[[FailedAttempt], None],
+    ) -> Fetched:
+        """:meth:`fetch` on the calling thread; *sleep* may raise to end the waiting."""
+
+        def once() -> Fetched:
+            return _drive_blocking(self.attempt(request, lambda: position, guess=False), transport, sleep)
+
+        return cast(Fetched, retrying(self.policy, sleep=sleep, on_retry=on_retry)(once))
+
+
+async def _drive(effects: Effects, transport: Transport, pause: Callable[[float], Awaitable[None]]) -> Fetched:
+    try:
+        step = next(effects)
+        while True:
+            if isinstance(step, Request):
+                try:
+                    answer = await transport.send(step)
+                except MedallionError as error:
+                    step = effects.throw(error)
+                else:
+                    step = effects.send(answer)
+            else:
+                await pause(step)
+                step = next(effects)
+    except StopIteration as end:
+        return cast(Fetched, end.value)
+    finally:
+        effects.close()  # a cancelled request is told to the breaker
+
+
+def _drive_blocking(effects: Effects, transport: BlockingTransport, sleep: Callable[[float], None]) -> Fetched:
+    try:
+        step = next(effects)
+        while True:
+            if isinstance(step, Request):
+                try:
+                    answer = transport.send(step)
+                except MedallionError as error:
+                    step = effects.throw(error)
+                else:
+                    step = effects.send(answer)
+            else:
+                sleep(step)
+                step = next(effects)
+    except StopIteration as end:
+        return cast(Fetched, end.value)
+    finally:
+        effects.close()

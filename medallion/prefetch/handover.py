@@ -1,0 +1,93 @@
+"""From the thread that asks to the thread that reads: items in order, bounded in bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from medallion.events import Event
+from medallion.source.protocol import Position
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A page in its place within its lane; *body* is what its hash is made of."""
+
+    lane: str
+    position: Position
+    next: Position
+    records: list[bytes]
+    body: bytes
+    wire_bytes: int
+    seconds: float
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that it takes while it waits."""
+        return held_bytes(self.body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """Nothing comes after this; *error* is why, None where everything was read."""
+
+    error: BaseException | None = None
+
+
+Item: TypeAlias = Delivery | Event | End
+
+
+def held_bytes(body: bytes) -> int:
+    """What a page takes in memory: its body, and the records that were cut out of it."""
+    return 2 * len(body)
+
+
+class Handover:
+    """A queue with one producer, who never waits, and one consumer.
+
+    The producer asks for room before it makes something that needs it; told that there is none, it is called back (*on_room*, on the
+    consumer's thread) when the consumer has taken something.
+    """
+
+    def __init__(self, limit: int, on_room: Callable[[], None]) -> None:
+        self._limit = limit
+        self._on_room = on_room
+        self._items: deque[Item] = deque()
+        self._waiting = 0
+        self._starved = False
+        self._changed = threading.Condition()
+
+    def room(self, wanted: int, reserved: int) -> bool:
+        """Whether *wanted* bytes fit beside the *reserved* ones and those that wait; always if there are no others."""
+        with self._changed:
+            others = self._waiting + reserved
+            fits = others == 0 or others + wanted <= self._limit
+            self._starved = not fits
+            return fits
+
+    def put(self, item: Item) -> None:
+        """Hands *item* over."""
+        with self._changed:
+            self._items.append(item)
+            if isinstance(item, Delivery):
+                self._waiting += item.held
+            self._changed.notify()
+
+    def take(self, timeout: float) -> Item | None:
+        """The next item; None if none came within *timeout* seconds."""
+        with self._changed:
+            if not self._items and not self._changed.wait(timeout):
+                return None
+            if not self._items:
+                return None
+            item = self._items.popleft()
+            wake = False
+            if isinstance(item, Delivery):
+                self._waiting -= item.held
+                wake, self._starved = self._starved, False
+        if wake:
+            self._on_room()
+        return item

@@ -1,0 +1,108 @@
+"""The seam to the network: one request, one whole answer, within caps on bytes and time."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from medallion.errors import PageError, PageTooLargeError
+from medallion.source.request import Answer, Request
+
+ENCODINGS = "gzip, deflate"
+"""What is accepted as content encoding, and no other is read."""
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caps:
+    """What one page may take: bytes on the wire, bytes when decoded, time from the request to the last byte."""
+
+    wire_bytes: int
+    decoded_bytes: int
+    page_timeout: timedelta
+
+
+class Transport(Protocol):
+    """Sends requests as they are: follows no redirect, adds no credential, repeats nothing.
+
+    Raises SourceUnavailable for what may pass (no connection, no answer in time), PageError for an answer that was cut off,
+    PageTooLargeError above the caps, SourceError for what will not pass; never an error of the library below.
+    """
+
+    async def send(self, request: Request) -> Answer:
+        """The answer, whatever its status, with its body decoded."""
+
+    async def close(self) -> None:
+        """No connection is open any more."""
+
+
+class BlockingTransport(Protocol):
+    """:class:`Transport` for one request at a time."""
+
+    def send(self, request: Request) -> Answer:
+        """The answer, whatever its status, with its body decoded."""
+
+    def close(self) -> None:
+        """No connection is open any more."""
+
+
+def inflate(body: bytes, encoding: str | None, *, cap: int, page: str) -> bytes:
+    """*body* decoded from its ``Content-Encoding``; *page* names it in errors.
+
+    Raises PageTooLargeError as soon as *cap* bytes are passed, PageError for a broken or unknown encoding.
+    """
+    name = (encoding or "identity").strip().lower()
+    if name in ("identity", "") or not body:
+        return within(body, cap, page)
+    if name not in ("gzip", "x-gzip", "deflate"):
+        raise PageError(f"{page}: the body has the content encoding {name[:40]!r}, although only {ENCODINGS} was accepted")
+    try:
+        return _inflated(body, cap=cap, page=page, raw=name == "deflate" and not _has_zlib_header(body))
+    except zlib.error as error:
+        raise PageError(f"{page}: the {name} body is broken ({error})") from error
+
+
+def within(body: bytes, cap: int, page: str) -> bytes:
+    """*body* if it has at most *cap* bytes; PageTooLargeError otherwise."""
+    if len(body) > cap:
+        raise too_large(page, cap, "bytes")
+    return body
+
+
+def too_large(page: str, cap: int, what: str) -> PageTooLargeError:
+    """The error of a page with more than *cap* of *what*."""
+    return PageTooLargeError(
+        f"{page}: the page has more than {cap} {what}; it was cut off there: ask for smaller pages, or raise api.limits"
+    )
+
+
+def environment_proxy(url: str) -> str | None:
+    """The proxy that the environment names for the host of *url*, asked once; None for a direct connection."""
+    parts = urlsplit(url)
+    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _inflated(body: bytes, *, cap: int, page: str, raw: bool) -> bytes:
+    parts, room = [], cap
+    while body:
+        member = zlib.decompressobj(-zlib.MAX_WBITS if raw else _GZIP_OR_ZLIB)
+        part = member.decompress(body, room + 1)
+        if len(part) > room:
+            raise too_large(page, cap, "decoded bytes")
+        if not member.eof:
+            raise PageError(f"{page}: the compressed body was cut off")
+        parts.append(part)
+        room -= len(part)
+        body = member.unused_data.lstrip(b"\0")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _has_zlib_header(body: bytes) -> bool:
+    return len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0

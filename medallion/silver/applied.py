@@ -1,0 +1,123 @@
+"""What was applied to a table: one row a micro-batch, written last; `status` reads it, and the next promotion starts from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from medallion.errors import ChangedTableError, Problem, TableRolledBackError
+from medallion.silver.publish import DeltaTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+SCHEMA = """first_version bigint, last_version bigint, sha256 string, snapshot_logical_date timestamp, snapshot_version bigint,
+rows bigint, quarantined bigint, ties bigint, late bigint, files bigint, bytes bigint, started_at timestamp, seconds double,
+table_id string, table_version bigint, inserted bigint, updated bigint, deleted bigint, identity string, runtime string, attempt string"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """One micro-batch: the range of log versions, what it did, and the table's version after it.
+
+    *identity* is what the table's content depends on, as JSON; *attempt* names the promotion's claim.
+    """
+
+    first_version: int
+    last_version: int
+    sha256: str
+    snapshot_logical_date: datetime | None
+    snapshot_version: int | None
+    rows: int
+    quarantined: int
+    ties: int
+    late: int
+    files: int
+    bytes: int
+    started_at: datetime
+    seconds: float
+    table_id: str
+    table_version: int
+    inserted: int
+    updated: int
+    deleted: int
+    identity: str
+    runtime: str
+    attempt: str
+
+
+NAMES = tuple(field.name for field in fields(Applied))
+
+
+def write(table: DeltaTable, row: Applied) -> None:
+    """The row is in the table, whether or not the same range was applied before."""
+    table.append(table.spark.createDataFrame([tuple(asdict(row)[name] for name in NAMES)], SCHEMA))
+
+
+def newest(table: DeltaTable) -> Applied | None:
+    """The row that goes furthest in the log (of several the latest); None where nothing was applied."""
+    frame = table.frame()
+    return None if frame is None else _first(frame.orderBy(F.desc("last_version"), F.desc("started_at")))
+
+
+def newest_snapshot(table: DeltaTable) -> Applied | None:
+    """The row of the newest snapshot: highest version of its ``run_completed``; None where there is none."""
+    frame = table.frame()
+    return (
+        None
+        if frame is None
+        else _first(frame.where("snapshot_version is not null").orderBy(F.desc("snapshot_version"), F.desc("started_at")))
+    )
+
+
+def since(table: DeltaTable, started_at: datetime) -> list[Applied]:
+    """The rows written from an instant on, in order of the log."""
+    frame = table.frame()
+    if frame is None:
+        return []
+    rows = frame.where(F.col("started_at") >= F.lit(started_at)).orderBy("started_at").collect()
+    return [Applied(**row.asDict()) for row in rows]
+
+
+def _first(frame: DataFrame) -> Applied | None:
+    rows = frame.limit(1).collect()
+    return Applied(**rows[0].asDict()) if rows else None
+
+
+HARMLESS = frozenset(
+    {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD COLUMNS", "MERGE", "CLUSTER BY", "REORG", "UPGRADE PROTOCOL"}
+)
+"""Operations that do not change a table's content, or that a promotion does itself."""
+
+
+def check_table(target: DeltaTable, last: Applied, identity: str) -> list[str]:
+    """Raises if the table is not the one that *last* left; returns sentences about what others did to it.
+
+    TableRolledBackError: it is older, another, or was restored. ChangedTableError: the configuration now describes another table.
+    """
+    if last.identity != identity:
+        raise ChangedTableError(
+            [
+                Problem(
+                    path=target.path,
+                    message=f"was built with {last.identity}, the configuration now says {identity}; nothing was changed: "
+                    "give the entity a new `version` to build a new table beside this one",
+                )
+            ]
+        )
+    advice = "run promote with --replay, which reads Bronze again into this table"
+    if target.frame() is None:
+        raise TableRolledBackError(f"{target.path} is gone, though log versions up to {last.last_version} were applied to it; {advice}")
+    version, table_id = target.version(), target.table_id()
+    if table_id != last.table_id or version < last.table_version:
+        raise TableRolledBackError(
+            f"{target.path} is at version {version} (table {table_id[:8]}), but {last.table_version} (table {last.table_id[:8]}) was "
+            f"applied up to log version {last.last_version}; {advice}"
+        )
+    later = target.operations_since(last.table_version) if version > last.table_version else []
+    if any(operation == "RESTORE" for _, operation in later):
+        raise TableRolledBackError(f"{target.path} was restored after log version {last.last_version} was applied; {advice}")
+    return [f"{target.path} was changed by others: {operation} at version {at}" for at, operation in later if operation not in HARMLESS]

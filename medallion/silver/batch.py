@@ -1,0 +1,216 @@
+"""One micro-batch: gate, fold, merge, remember; a frozen value that Spark may call in another process.
+
+The writes of a batch, in order: quarantine, journal or tombstones, table, `applied`. A crash between any two of them
+is repaired by the same batch again: each write is idempotent by what it means.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Literal
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import functions as F
+
+from medallion.bronze.entry import RunCompleted
+from medallion.clock import Clock, SystemClock
+from medallion.config.silver import Entity
+from medallion.errors import FencedError, SnapshotError, StateError
+from medallion.failpoint import failpoint
+from medallion.gate import checksum, quarantine
+from medallion.silver import applied
+from medallion.silver.events import POSITION, REASON, col, events, marked, normalized, require_columns
+from medallion.silver.landed import NOT_FOUND, Delivery, Landed
+from medallion.silver.models import current, history, snapshot
+from medallion.silver.models.tables import Counts, Tables, unpublished
+from medallion.silver.publish import DeltaTable, equal
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def identity(entity: Entity, load_pattern: str) -> str:
+    """What a live table's content depends on, as canonical JSON: changing any of it needs a new table."""
+    names = (
+        "model",
+        "keys",
+        "sequence_by",
+        "on_sequence_tie",
+        "track_history_column_list",
+        "track_history_except_column_list",
+        "history_columns",
+        "rename",
+    )
+    said = entity.model_dump(mode="json", include=set(names), exclude_defaults=True)
+    return json.dumps(said | {"load_pattern": load_pattern}, sort_keys=True, separators=(",", ":"))
+
+
+def tables(spark: SparkSession, *, target: str, state: str) -> Tables:
+    """The Delta tables of an entity, by the URIs of its table and its state."""
+
+    def part(name: str) -> DeltaTable:
+        return DeltaTable(spark=spark, path=f"{state}/{name}")
+
+    return Tables(
+        target=DeltaTable(spark=spark, path=target),
+        journal=part("journal"),
+        tombstones=part("tombstones"),
+        quarantine=part("quarantine"),
+        applied=part("applied"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MicroBatch:
+    """What ``foreachBatch`` calls. *claim* and *next_claim* are files: the promotion holds the first while the second is missing."""
+
+    entity: Entity
+    load_pattern: Literal["full", "cdc", "current_history"]
+    bronze: str
+    target: str
+    state: str
+    checksum: Literal["full", "size", "none"]
+    claim: str
+    next_claim: str
+    attempt: str
+    clock: Clock = field(default_factory=SystemClock)
+
+    def __call__(self, frame: DataFrame, _batch_id: int) -> None:
+        """The range of log versions that *frame* holds is in the table, and in `applied`."""
+        spark = frame.sparkSession
+        asked = frame.collect()
+        if not asked:
+            return
+        started, since = self.clock.now(), self.clock.monotonic()
+        landed = Landed(spark=spark, root=self.bronze)
+        delivery = landed.deliver(asked[0]["first"], asked[-1]["last"], prev_sha256=asked[0]["prev_sha256"])
+        failpoint("batch.before")
+        self._still_ours(spark)
+        work = tables(spark, target=self.target, state=self.state)
+        if self.load_pattern == "full":
+            if delivery.snapshot is None or self._is_old(delivery, delivery.snapshot, work):
+                return
+        elif not delivery.chunks:
+            return
+        counts, refused = self._fold(spark, landed, delivery, work)
+        failpoint("batch.target")
+        self._remember(work, delivery, counts, refused, started, since)
+        failpoint("batch.applied")
+
+    def _still_ours(self, spark: SparkSession) -> None:
+        """Raises FencedError if another promotion has taken the claim."""
+        folder, ours = self.claim.rsplit("/", 1)
+        claims = Landed(spark=spark, root=folder)
+        if not claims.exists(ours) or claims.exists(self.next_claim.rsplit("/", 1)[-1]):
+            raise FencedError(
+                f"another promotion of {self.entity.entity} has taken over from {self.attempt}; nothing of this batch was published"
+            )
+
+    def _is_old(self, delivery: Delivery, run: RunCompleted, work: Tables) -> bool:
+        """Whether this snapshot was applied already; raises SnapshotError if it must not be."""
+        last = applied.newest_snapshot(work.applied)
+        if last is not None and last.snapshot_version is not None and last.snapshot_logical_date is not None:
+            assert delivery.snapshot_version is not None, "a snapshot has a version"
+            if delivery.snapshot_version <= last.snapshot_version:
+                return True
+            logical = datetime.fromisoformat(run.logical_date)
+            if logical.replace(tzinfo=None) < last.snapshot_logical_date.replace(tzinfo=None):
+                raise SnapshotError(
+                    f"the snapshot of {run.logical_date} (run {run.run_id}) is older than the newest applied one, "
+                    f"{last.snapshot_logical_date.isoformat()}; nothing was published: give the entity a new `version` to fold all again"
+                )
+        if run.rows == 0 and not self.entity.allow_empty_snapshot:
+            raise SnapshotError(
+                f"the snapshot of {run.logical_date} (run {run.run_id}) is empty and would delete every row; nothing was published: "
+                "look at the source, or set allow_empty_snapshot: true"
+            )
+        return False
+
+    def _fold(self, spark: SparkSession, landed: Landed, delivery: Delivery, work: Tables) -> tuple[Counts, int]:
+        """The table as it shall be; returns what the fold counted and how many rows went to quarantine."""
+        snapshot_at = datetime.fromisoformat(delivery.snapshot.logical_date) if delivery.snapshot else None
+        if not delivery.chunks:
+            assert snapshot_at is not None, "only a snapshot delivers nothing and means something"
+            return self._apply_empty(work, snapshot_at), 0
+        try:
+            files = {
+                landed.path(p): checksum.Expected(bytes=p.chunk.files[0].bytes, sha256=p.chunk.files[0].sha256) for p in delivery.chunks
+            }
+            checksum.check(spark, files, mode=self.checksum)
+            rows = normalized(landed.rows(delivery.chunks), self.entity.normalize)
+            require_columns(rows, self.entity)
+            known = marked(rows, self.entity)
+            read, refused = (int(total or 0) for total in known.agg(F.count("*"), F.count(col(REASON))).collect()[0])
+        except AnalysisException as error:
+            missing = landed.missing(delivery.chunks) if error.getCondition() == NOT_FOUND else None
+            if missing is None:
+                raise
+            raise missing from error
+        if read != delivery.rows:
+            raise StateError(
+                f"log versions {delivery.first_version} to {delivery.last_version} list {delivery.rows} rows, "
+                f"their files hold {read}; nothing was published"
+            )
+        if refused:
+            aside = quarantine.rows(known.where(col(REASON).isNotNull()))
+            work.quarantine.ensure(aside.schema)
+            position = [name.strip("_") for name in POSITION]
+            work.quarantine.merge(aside, on=equal(position), clauses=["WHEN NOT MATCHED THEN INSERT *"])
+        return self._apply(events(known, self.entity), work, snapshot_at), refused
+
+    def _apply(self, batch: DataFrame, work: Tables, snapshot_at: datetime | None) -> Counts:
+        historic = self.entity.model == "scd_type_2"
+        if snapshot_at is not None:
+            return (snapshot.apply_history if historic else snapshot.apply_current)(batch, work, self.entity, snapshot_at)
+        return (history.apply if historic else current.apply)(batch, work, self.entity)
+
+    def _apply_empty(self, work: Tables, snapshot_at: datetime) -> Counts:
+        """An empty snapshot that is allowed: every key is absent. Nothing to do where there is no table yet."""
+        there = work.target.frame()
+        if there is None:
+            return Counts()
+        none = unpublished(there, self.entity).limit(0)
+        history_columns = [name for name in none.columns if name in set(self.entity.history_columns.model_dump().values())]
+        return self._apply(none.drop(*history_columns), work, snapshot_at)
+
+    def _remember(self, work: Tables, delivery: Delivery, counts: Counts, refused: int, started: datetime, since: float) -> None:
+        at, metrics = work.target.last_commit()
+        run = delivery.snapshot
+        applied.write(
+            work.applied,
+            applied.Applied(
+                first_version=delivery.first_version,
+                last_version=delivery.last_version,
+                sha256=delivery.sha256,
+                snapshot_logical_date=datetime.fromisoformat(run.logical_date) if run else None,
+                snapshot_version=delivery.snapshot_version,
+                rows=delivery.rows,
+                quarantined=refused,
+                ties=counts.ties,
+                late=counts.late,
+                files=len(delivery.chunks),
+                bytes=delivery.bytes,
+                started_at=started,
+                seconds=self.clock.monotonic() - since,
+                table_id=work.target.table_id(),
+                table_version=at,
+                inserted=metrics.get("numTargetRowsInserted", 0),
+                updated=metrics.get("numTargetRowsUpdated", 0),
+                deleted=metrics.get("numTargetRowsDeleted", 0),
+                identity=identity(self.entity, self.load_pattern),
+                runtime=f"medallion {_version()}, Spark {work.target.spark.version}",
+                attempt=self.attempt,
+            ),
+        )
+
+
+def _version() -> str:
+    try:
+        return version("medallion-foundry")
+    except PackageNotFoundError:  # run from a folder or a zip
+        from medallion import __version__
+
+        return __version__

@@ -1,0 +1,109 @@
+"""Bronze rows as events: normalised, marked, ordered by a position that is unique."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
+
+from medallion.config.silver import Entity, Normalize
+from medallion.errors import ConfigError, Problem
+from medallion.gate.quarantine import reason
+from medallion.silver.landed import quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+SEQUENCE, DELETE, REASON = "__sequence", "__delete", "__reason"
+POSITION = ("__version", "__chunk", "__row")
+MARKS = (SEQUENCE, DELETE, *POSITION)
+"""Columns of an event beside its values; ``__sequence`` has the type of the one sequence column, or is a struct of several."""
+
+
+def col(name: str) -> Column:
+    """The column of exactly this name, dots and backticks included."""
+    return F.col(quoted(name))
+
+
+def normalized(rows: DataFrame, rules: Normalize) -> DataFrame:
+    """The rows with their string columns trimmed and empty strings as null, as far as *rules* say so."""
+
+    def clean(name: str) -> Column:
+        column = col(name)
+        if rules.trim_strings:
+            column = F.trim(column)
+        if rules.empty_strings_as_null:
+            column = F.when(column != "", column)
+        return column.alias(name)
+
+    if not (rules.trim_strings or rules.empty_strings_as_null):
+        return rows
+    strings = {field.name for field in rows.schema.fields if isinstance(field.dataType, StringType) and not field.name.startswith("__")}
+    return rows.select(*[clean(name) if name in strings else col(name) for name in rows.columns])
+
+
+def value_columns(columns: Sequence[str], entity: Entity) -> list[str]:
+    """The columns of *columns* that the table shows, before renaming; keys are always among them."""
+    shown = [name for name in columns if not name.startswith("__")]
+    if entity.column_list is not None:
+        shown = [name for name in shown if name in entity.column_list or name in entity.keys]
+    if entity.except_column_list is not None:
+        shown = [name for name in shown if name not in entity.except_column_list or name in entity.keys]
+    return shown
+
+
+def tracked_columns(values: Sequence[str], entity: Entity) -> list[str]:
+    """The value columns whose change opens a new row of history; never the keys, which do not change."""
+    tracked = [name for name in values if name not in entity.keys]
+    if entity.track_history_column_list is not None:
+        tracked = [name for name in tracked if name in entity.track_history_column_list]
+    if entity.track_history_except_column_list is not None:
+        tracked = [name for name in tracked if name not in entity.track_history_except_column_list]
+    return tracked
+
+
+def require_columns(rows: DataFrame, entity: Entity) -> None:
+    """Raises ConfigError naming every configured column that the Bronze rows do not have."""
+    known = set(rows.columns)
+    asked = {
+        "keys": entity.keys,
+        "sequence_by": entity.sequence_by,
+        "column_list": entity.column_list or (),
+        "except_column_list": entity.except_column_list or (),
+        "track_history_column_list": entity.track_history_column_list or (),
+        "track_history_except_column_list": entity.track_history_except_column_list or (),
+        "rename": tuple(entity.rename),
+    }
+    shown = sorted(name for name in known if not name.startswith("__"))
+    problems = [
+        Problem(path=f"silver.{entity.entity}.{option}", message=f"the Bronze table has no column {name!r}; it has {', '.join(shown)}")
+        for option, names in asked.items()
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def marked(rows: DataFrame, entity: Entity) -> DataFrame:
+    """All rows with their marks and ``__reason``: null where the row is an event, else why it is none."""
+    sequence = [col(name) for name in entity.sequence_by]
+    delete = F.coalesce(F.expr(entity.apply_as_deletes), F.lit(False)) if entity.apply_as_deletes else F.lit(False)
+    return rows.withColumns(
+        {
+            SEQUENCE: sequence[0]
+            if len(sequence) == 1
+            else F.struct(*[c.alias(n) for c, n in zip(sequence, entity.sequence_by, strict=True)]),
+            DELETE: delete,
+            REASON: reason([col(name) for name in entity.keys], sequence),
+        }
+    )
+
+
+def events(rows: DataFrame, entity: Entity) -> DataFrame:
+    """The events among :func:`marked` rows: value columns and :data:`MARKS`."""
+    values = value_columns(rows.columns, entity)
+    return rows.where(col(REASON).isNull()).select(*[col(name) for name in values], *[col(name) for name in MARKS])

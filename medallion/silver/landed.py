@@ -1,0 +1,197 @@
+"""A Bronze table as Silver sees it: its log and its chunks, read with Spark alone, so that it works wherever Spark does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from medallion.bronze.entry import Chunk, ChunkEntry, RunCompleted, SchemaEntry
+from medallion.bronze.log import Stored, newest, read
+from medallion.errors import ChainError, ChecksumError
+from medallion.layout import entry_name
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+READ_AT_ONCE = 32
+NOT_FOUND = "PATH_NOT_FOUND"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A chunk and the version of the log entry that lists it."""
+
+    version: int
+    chunk: Chunk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What one micro-batch delivers: the chunks, and the run they complete if the table is of snapshots."""
+
+    first_version: int
+    last_version: int
+    sha256: str
+    """Of the last entry."""
+    chunks: tuple[Placed, ...]
+    snapshot: RunCompleted | None = None
+    snapshot_version: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that the log lists."""
+        return sum(placed.chunk.rows for placed in self.chunks)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the files that are read."""
+        return sum(placed.chunk.files[0].bytes for placed in self.chunks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """The Bronze table below the folder *root*, a path or URI that Spark reads."""
+
+    spark: SparkSession
+    root: str
+
+    def exists(self, relative: str) -> bool:
+        """Whether there is a file at a path below the table's folder."""
+        try:
+            _ = self.spark.read.format("binaryFile").load(f"{self.root}/{relative}").schema
+        except AnalysisException as error:
+            if error.getCondition() == NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def newest(self, *, at_least: int = -1) -> int:
+        """The newest version of the log, -1 for an empty one; found fastest from a version that is near it.
+
+        Spark reads no file whose name begins with an underscore, so the log's own hint is not for us.
+        """
+        return newest(lambda version: self.exists(entry_name(version)), max(at_least, 0))
+
+    def entries(self, first: int, last: int, *, prev_sha256: str | None = None) -> list[Stored]:
+        """The entries *first* to *last*, both included, their chain checked."""
+        return read(self._fetch, first, last, prev_sha256=prev_sha256, name=lambda version: f"{self.root}/{entry_name(version)}")
+
+    def _fetch(self, versions: Sequence[int]) -> Mapping[int, bytes]:
+        names = {version: entry_name(version) for version in versions}
+        try:
+            found = self._contents(list(names.values()))
+        except AnalysisException as error:
+            if error.getCondition() != NOT_FOUND:
+                raise
+            found = self._contents([name for name in names.values() if self.exists(name)])
+        return {version: found[base] for version, name in names.items() if (base := name.rsplit("/", 1)[-1]) in found}
+
+    def _contents(self, relative: Sequence[str]) -> dict[str, bytes]:
+        if not relative:
+            return {}
+        frame = self.spark.read.format("binaryFile").load([f"{self.root}/{name}" for name in relative])
+        rows = frame.select(F.col("_metadata.file_name"), "content").collect()
+        return {row["file_name"]: bytes(row["content"]) for row in rows}
+
+    def deliver(self, first: int, last: int, *, prev_sha256: str) -> Delivery:
+        """What the entries *first* to *last* deliver, after the one whose hash is *prev_sha256*.
+
+        Chunks of ``cdc`` and ``current_history`` runs count as they come; those of a full run with its ``run_completed``, wherever
+        they stand. Raises ChainError if the log is not the one that the checkpoint knows.
+        """
+        stored = self.entries(first, last, prev_sha256=prev_sha256)
+        chunks: list[Placed] = []
+        snapshot: RunCompleted | None = None
+        snapshot_version: int | None = None
+        for one in stored:
+            entry = one.entry
+            if isinstance(entry, ChunkEntry) and entry.load_pattern != "full":
+                chunks += [Placed(version=one.version, chunk=chunk) for chunk in entry.chunks]
+            elif isinstance(entry, RunCompleted) and entry.load_pattern == "full" and entry.same_as is None:
+                snapshot, snapshot_version = entry, one.version
+                earlier = self.entries(entry.first_version, one.version)
+                if earlier[-1].sha256 != one.sha256:
+                    raise ChainError(f"{self.root}/{entry_name(one.version)} changed while it was read; nothing of it was published")
+                chunks = [
+                    Placed(version=of_run.version, chunk=chunk)
+                    for of_run in earlier
+                    if isinstance(of_run.entry, ChunkEntry) and of_run.entry.run_id == entry.run_id
+                    for chunk in of_run.entry.chunks
+                ]
+        return Delivery(
+            first_version=first,
+            last_version=last,
+            sha256=stored[-1].sha256,
+            chunks=tuple(chunks),
+            snapshot=snapshot,
+            snapshot_version=snapshot_version,
+        )
+
+    def columns(self, schema_id: int) -> dict[str, str]:
+        """Column names and Spark types of the ``schema`` entry at a version."""
+        entry = self.entries(schema_id, schema_id)[0].entry
+        if not isinstance(entry, SchemaEntry):
+            raise ChainError(f"{self.root}/{entry_name(schema_id)} is no schema entry, though a chunk names it as its schema")
+        return dict(entry.columns)
+
+    def rows(self, chunks: Sequence[Placed]) -> DataFrame:
+        """The rows of *chunks* by the newest of their schemas, with ``_rescued`` and position (``__version``, ``__chunk``, ``__row``).
+
+        Older files lack columns (null) or have narrower types, which widen without loss. A file that is missing or is no
+        Parquet fails the job; nothing is skipped.
+        """
+        by_schema: dict[int, list[Placed]] = {}
+        for placed in chunks:
+            by_schema.setdefault(placed.chunk.schema_id, []).append(placed)
+        schemas = {schema_id: self.columns(schema_id) for schema_id in by_schema}
+        wanted = schemas[max(schemas)] | {"_rescued": "string"}
+        whole: DataFrame | None = None
+        for schema_id, group in by_schema.items():
+            written = schemas[schema_id] | {"_rescued": "string", "_row": "bigint"}
+            ddl = ", ".join(f"{quoted(name)} {kind}" for name, kind in written.items())
+            files = self.spark.read.schema(StructType.fromDDL(ddl)).parquet(*[self.path(placed) for placed in group])
+            places = self.spark.createDataFrame(
+                [(_base(placed), placed.version, placed.chunk.ordinal) for placed in group], "__file string, __version bigint, __chunk int"
+            )
+            columns = [
+                (F.col(quoted(name)).try_cast(kind) if written[name] != kind else F.col(quoted(name))).alias(name)
+                if name in written
+                else F.lit(None).cast(kind).alias(name)
+                for name, kind in wanted.items()
+            ]
+            frame = files.select(*columns, F.col("_row").alias("__row"), F.col("_metadata.file_name").alias("__file"))
+            frame = frame.join(F.broadcast(places), "__file").drop("__file")
+            whole = frame if whole is None else whole.unionByName(frame)
+        assert whole is not None, "no chunks, no rows to read"
+        return whole
+
+    def path(self, placed: Placed) -> str:
+        """Where the file of a chunk lies that is read: Parquet if there is one."""
+        files = sorted(placed.chunk.files, key=lambda file: file.format != "parquet")
+        return f"{self.root}/{files[0].path}"
+
+    def missing(self, chunks: Sequence[Placed]) -> ChecksumError | None:
+        """The error that names the first chunk file that is not there, or None."""
+        for placed in chunks:
+            relative = self.path(placed).removeprefix(f"{self.root}/")
+            if not self.exists(relative):
+                return ChecksumError(
+                    f"{self.path(placed)} is missing, though log entry {placed.version} lists it; nothing of this batch was "
+                    "published: restore the file, or extract its range again with --from and --to"
+                )
+        return None
+
+
+def quoted(name: str) -> str:
+    """The identifier as SQL takes it, whatever characters it has."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _base(placed: Placed) -> str:
+    files = sorted(placed.chunk.files, key=lambda file: file.format != "parquet")
+    return files[0].path.rsplit("/", 1)[-1]

@@ -1,0 +1,115 @@
+"""scd_type_1 of events: one row a key, the newest event's; a deleted key is remembered in the tombstones, for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from medallion.config.silver import Entity
+from medallion.errors import SequenceTieError
+from medallion.failpoint import failpoint
+from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col
+from medallion.silver.fold import TIES, newest
+from medallion.silver.models.tables import EVENT, Counts, Tables, event_column, keys_in_table, published
+from medallion.silver.publish import equal, insert_all, set_all
+from medallion.spark import held
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
+    """The table shows ``current(key)`` of all events so far, these included.
+
+    A row gives way only to an event of higher rank, and so does a tombstone; both are written in an order in which a crash between
+    them leaves nothing that the same batch does not complete. Raises SequenceTieError under ``on_sequence_tie: error``.
+    """
+    values = [name for name in events.columns if name not in MARKS]
+    keys = keys_in_table(entity)
+    won = newest(events, keys=entity.keys, values=values, tie=entity.on_sequence_tie)
+    buried = tables.tombstones.frame()
+    if buried is not None:
+        won = _not_buried(won, buried, entity)
+    source = won.select(*published(values, entity), event_column(), col(DELETE), col(TIES))
+    with held(source) as batch:
+        totals = batch.agg(F.count("*"), F.sum(TIES), F.sum(col(DELETE).cast("long"))).collect()[0]
+        events_left, ties, deletes = (int(total or 0) for total in totals)
+        shown = [name for name in batch.columns if name not in (DELETE, TIES)]
+        schema = tables.target.ensure(batch.select(*[col(name) for name in shown]).schema)
+        if entity.on_sequence_tie == "error":
+            _refuse_ties(batch, tables, keys, ties)
+        if deletes:
+            graves = batch.where(col(DELETE)).select(*[col(name) for name in keys], col(EVENT))
+            tables.tombstones.ensure(graves.schema)
+            tables.tombstones.merge(
+                graves,
+                on=equal(keys),
+                clauses=[
+                    f"WHEN MATCHED AND s.{EVENT} > t.{EVENT} THEN {set_all([EVENT])}",
+                    f"WHEN NOT MATCHED THEN {insert_all([*keys, EVENT])}",
+                ],
+            )
+        failpoint("batch.journal")
+        if events_left:
+            columns = [field.name for field in schema.fields if field.name in shown]
+            newer = _outranks(entity)
+            tables.target.merge(
+                batch,
+                on=equal(keys),
+                clauses=[
+                    f"WHEN MATCHED AND {newer} AND s.{DELETE} THEN DELETE",
+                    f"WHEN MATCHED AND {newer} THEN {set_all(columns)}",
+                    f"WHEN NOT MATCHED AND NOT s.{DELETE} THEN {insert_all(columns)}",
+                ],
+            )
+    return Counts(ties=ties, deletes=deletes)
+
+
+def _outranks(entity: Entity) -> str:
+    """SQL: the event s ranks above the row t, which is always an upsert."""
+    if entity.on_sequence_tie != "delete_wins":
+        return f"s.{EVENT} > t.{EVENT}"
+
+    def ranked(alias: str, delete: str) -> str:
+        return f"struct({alias}.{EVENT}.sequence, {delete}, {alias}.{EVENT}.version, {alias}.{EVENT}.chunk, {alias}.{EVENT}.row)"
+
+    return f"{ranked('s', f's.{DELETE}')} > {ranked('t', 'false')}"
+
+
+def _not_buried(won: DataFrame, tombstones: DataFrame, entity: Entity) -> DataFrame:
+    """The winning events that no tombstone outranks."""
+    grave = tombstones.select(
+        *[col(shown).alias(name) for name, shown in zip(entity.keys, keys_in_table(entity), strict=True)], col(EVENT).alias("__grave")
+    )
+    position = [col(name) for name in POSITION]
+    deleted = [F.col(f"__grave.{name}") for name in ("version", "chunk", "row")]
+    if entity.on_sequence_tie == "delete_wins":
+        beaten = F.struct(F.col("__grave.sequence"), F.lit(True), *deleted) > F.struct(col(SEQUENCE), col(DELETE), *position)
+    else:
+        beaten = F.struct(F.col("__grave.sequence"), *deleted) > F.struct(col(SEQUENCE), *position)
+    return won.join(grave, list(entity.keys), "left").where(F.coalesce(~beaten, F.lit(True))).drop("__grave")
+
+
+def _refuse_ties(batch: DataFrame, tables: Tables, keys: list[str], ties: int) -> None:
+    """Raises SequenceTieError if events of the batch, or the batch and the table, contest a sequence."""
+    contested = batch.where(col(TIES) > 0).select(*[col(name) for name in keys])
+    table = tables.target.frame()
+    if table is not None:
+        values = [name for name in batch.columns if name in table.columns and name not in (*keys, EVENT)]
+        there = table.select(
+            *[col(name) for name in keys],
+            F.col(f"{EVENT}.sequence").alias("__at"),
+            F.struct(*[col(name) for name in values]).alias("__was"),
+        )
+        both = batch.join(there, keys).where(
+            (F.col(f"{EVENT}.sequence") == F.col("__at"))
+            & (col(DELETE) | ~F.struct(*[col(name) for name in values]).eqNullSafe(F.col("__was")))
+        )
+        contested = contested.unionByName(both.select(*[col(name) for name in keys]))
+    first = contested.limit(1).collect()
+    if first:
+        raise SequenceTieError(
+            f"key {first[0].asDict()} has two events of one sequence and different content ({max(ties, 1)} such sequences in this batch); "
+            "nothing was published: set on_sequence_tie to last_wins or delete_wins, or add a column to sequence_by"
+        )

@@ -1,0 +1,125 @@
+"""Snapshots: a completed full run says what is there, and by silence what is not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from medallion.config.silver import Entity, Threshold
+from medallion.errors import SnapshotError
+from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
+from medallion.silver.fold import TIES, newest
+from medallion.silver.landed import quoted
+from medallion.silver.models.tables import EVENT, Counts, Tables, event_column, keys_in_table, published
+from medallion.silver.publish import equal, insert_all, set_all
+from medallion.spark import held
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def one_row_a_key(events: DataFrame, entity: Entity, logical: datetime) -> tuple[DataFrame, list[str]]:
+    """The snapshot's rows, one a key (highest sequence, then position), each an event at the logical time; and its value columns."""
+    values = [name for name in events.columns if name not in MARKS]
+    rows = newest(events, keys=entity.keys, values=values, tie="last_wins").drop(TIES)
+    return rows.withColumn(SEQUENCE, F.lit(logical).cast("timestamp")), values
+
+
+def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: datetime) -> Counts:
+    """The table is the snapshot, one row a key; rows that did not change are not rewritten, keys that it lacks are gone."""
+    snapshot, values = one_row_a_key(events, entity, logical)
+    keys = keys_in_table(entity)
+    with held(snapshot.select(*published(values, entity), event_column())) as source:
+        schema = tables.target.ensure(source.schema)
+        there = tables.target.frame()
+        if there is not None:
+            _refuse_too_many(there, source, keys, entity.max_deleted)
+        columns = [field.name for field in schema.fields if field.name in source.columns]
+        content = [name for name in columns if name != EVENT]
+        merged = [
+            f"WHEN MATCHED AND NOT ({_struct('t', content)} <=> {_struct('s', content)}) THEN {set_all(columns)}",
+            f"WHEN NOT MATCHED THEN {insert_all(columns)}",
+            "WHEN NOT MATCHED BY SOURCE THEN DELETE",
+        ]
+        tables.target.merge(source, on=equal(keys), clauses=merged)
+    return Counts()
+
+
+def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: datetime) -> Counts:
+    """The table's history goes on at *logical*: changed rows close and open, absent keys close, new keys open.
+
+    It starts from the table as it was before *logical*, so the same snapshot, or another of the same logical time, replaces
+    what was done before: rows that opened at it go, rows that closed at it reopen.
+    """
+    names = entity.history_columns
+    snapshot, values = one_row_a_key(events, entity, logical)
+    keys = keys_in_table(entity)
+    shown = [entity.rename.get(name, name) for name in values]
+    tracked = [entity.rename.get(name, name) for name in tracked_columns(values, entity)]
+    at = F.lit(logical).cast("timestamp")
+    with held(snapshot.select(*published(values, entity), event_column())) as source:
+        opened = source.select(
+            *[col(name) for name in source.columns], at.alias(names.start_at), F.lit(None).cast("timestamp").alias(names.end_at)
+        )
+        tables.target.ensure(_with_current(opened, entity).schema)
+        table = tables.target.frame()
+        assert table is not None, "ensure made it"
+        before = table.where((col(names.start_at) < at) & (col(names.end_at).isNull() | (col(names.end_at) == at)))
+        _refuse_too_many(before, source, keys, entity.max_deleted)
+        new = source.select(*[col(name) for name in keys], F.struct(*[col(name) for name in [*shown, EVENT]]).alias("__new"))
+        both = before.join(new, keys, "left")
+        same = F.lit(True)
+        for name in tracked:
+            same = same & col(name).eqNullSafe(F.col("__new").getField(name))
+        goes_on = col("__new").isNotNull() & same
+        old = [name for name in before.columns if name != names.is_current]
+
+        def kept(name: str) -> Column:
+            return F.when(goes_on, F.col("__new").getField(name)).otherwise(col(name)).alias(name) if name in (*shown, EVENT) else col(name)
+
+        went_on = both.withColumn(names.end_at, F.when(~goes_on, at)).select(*[kept(name) for name in old])
+        still = both.where(goes_on).select(*[col(name) for name in keys])
+        opens = opened.join(still, keys, "left_anti")
+        result = _with_current(went_on.unionByName(opens, allowMissingColumns=True), entity)
+        touched_now = table.where(col(names.start_at) == at).select(*[col(name) for name in keys], col(names.start_at))
+        gone = touched_now.join(opens, keys, "left_anti").withColumn("__gone", F.lit(True))
+        merged = result.withColumn("__gone", F.lit(False)).unionByName(gone, allowMissingColumns=True)
+        columns = list(result.columns)
+        compared = [name for name in columns if name not in (*keys, names.start_at, EVENT)]
+        tables.target.merge(
+            merged,
+            on=equal([*keys, names.start_at]),
+            clauses=[
+                "WHEN MATCHED AND s.__gone THEN DELETE",
+                f"WHEN MATCHED AND NOT ({_struct('t', compared)} <=> {_struct('s', compared)}) THEN {set_all(columns)}",
+                f"WHEN NOT MATCHED AND NOT s.__gone THEN {insert_all(columns)}",
+            ],
+        )
+    return Counts()
+
+
+def _with_current(rows: DataFrame, entity: Entity) -> DataFrame:
+    names = entity.history_columns
+    return rows.withColumn(names.is_current, col(names.end_at).isNull()) if names.is_current else rows
+
+
+def _struct(alias: str, columns: list[str]) -> str:
+    return "struct(" + ", ".join(f"{alias}.{quoted(name)}" for name in columns) + ")"
+
+
+def _refuse_too_many(there: DataFrame, source: DataFrame, keys: list[str], limit: Threshold | None) -> None:
+    """Raises SnapshotError if the snapshot lacks more keys of the table than *limit* allows."""
+    if limit is None:
+        return
+    total = there.count()
+    absent = there.join(source, keys, "left_anti").count()
+    over_rows = limit.rows is not None and absent > limit.rows
+    over_share = limit.percent is not None and total > 0 and absent * 100 > limit.percent * total
+    if over_rows or over_share:
+        raise SnapshotError(
+            f"the snapshot lacks {absent} of {total} keys of the table, more than max_deleted allows; nothing was deleted: "
+            "look at the source, then raise max_deleted if it is right"
+        )

@@ -1,0 +1,216 @@
+"""Follow the log: everything that is new in a Bronze table becomes true in a Silver table, once."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyspark.errors import StreamingQueryException
+
+from medallion.clock import Clock
+from medallion.config.pipeline import Pipeline
+from medallion.config.silver import Entity
+from medallion.errors import ChainError, CheckpointMissingError, DiskFullError, MedallionError, TerminatedError, from_text
+from medallion.events import BatchApplied, Listener, Noticed
+from medallion.layout import BronzeLayout, SilverLayout
+from medallion.silver import applied
+from medallion.silver.batch import MicroBatch, identity, tables
+from medallion.silver.claims import acquire, release
+from medallion.silver.landed import Landed
+from medallion.silver.models.tables import Tables
+from medallion.silver.source import NAME, START, LogSource, ends
+from medallion.stop import StopFlag
+from medallion.storage.filesystem import FileSystem
+from medallion.storage.location import Location
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_LOOK_EVERY = 1
+"""Seconds between two looks at the stop flag while a query runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an entity is made of and where it lives, as locations."""
+
+    load_pattern: Literal["full", "cdc", "current_history"]
+    bronze: str
+    target: str
+    state: str
+    layout: SilverLayout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promoted:
+    """What a promotion did. *rows* are Bronze rows taken, *inserted*, *updated*, *deleted* Silver rows written."""
+
+    entity: str
+    batches: int = 0
+    rows: int = 0
+    quarantined: int = 0
+    ties: int = 0
+    late: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    seconds: float = 0.0
+    last_version: int = -1
+
+
+def place(pipeline: Pipeline, entity: Entity) -> Place:
+    """The locations of an entity's Bronze table, Silver table and state."""
+    source = pipeline.source_of(entity)
+    origin = source or entity.bronze
+    assert origin is not None, "the configuration was checked"
+    layout = SilverLayout(pipeline=pipeline.pipeline, domain=entity.domain, entity=entity.entity, version=entity.version)
+    root = pipeline.platform.silver.root
+    assert root is not None, "catalogs are refused as not yet built"
+    return Place(
+        load_pattern=origin.load_pattern,
+        bronze=Location.parse(pipeline.platform.bronze.root).child(BronzeLayout(system=origin.system, table=origin.table).folder).uri,
+        target=Location.parse(root).child(layout.table).uri,
+        state=Location.parse(pipeline.platform.state.root).child(layout.state).uri,
+        layout=layout,
+    )
+
+
+def promote(
+    spark: SparkSession,
+    pipeline: Pipeline,
+    entity: Entity,
+    state: FileSystem,
+    *,
+    replay: bool = False,
+    take_over: bool = False,
+    clock: Clock,
+    listener: Listener,
+    stop: StopFlag,
+) -> Promoted:
+    """Everything that the log holds is in the entity's table. *state* is the file system at the state root.
+
+    *replay* reads the log from its beginning into the same table, which changes nothing where the table is right.
+    Raises BusyError or FencedError (another promotion), StateError (log, checkpoint and table disagree), ChecksumError, QualityError,
+    TerminatedError; whatever it raises, what was applied before stays, and the same command goes on from there.
+    """
+    started, since = clock.now(), clock.monotonic()
+    where = place(pipeline, entity)
+    work = tables(spark, target=where.target, state=where.state)
+    claim = acquire(
+        state,
+        where.layout.part("claims"),
+        attempt=f"promote-{uuid.uuid4().hex[:12]}",
+        clock=clock,
+        takeover_after=pipeline.platform.bronze.takeover_after,
+        take_over=take_over,
+    )
+    try:
+        planned = _plan(spark, pipeline, entity, where, work, state, replay=replay, listener=listener)
+        if planned:
+            batch = MicroBatch(
+                entity=entity,
+                load_pattern=where.load_pattern,
+                bronze=where.bronze,
+                target=where.target,
+                state=where.state,
+                checksum=pipeline.run.promote.checksum,
+                claim=Location.parse(pipeline.platform.state.root).child(claim.path).uri,
+                next_claim=Location.parse(pipeline.platform.state.root).child(claim.next_path).uri,
+                attempt=claim.held.attempt,
+                clock=clock,
+            )
+            _run(spark, batch, planned, checkpoint=f"{where.state}/checkpoint", stop=stop)
+    finally:
+        release(state, claim)
+    done = applied.since(work.applied, started) if planned else []
+    for row in done:
+        listener(
+            BatchApplied(
+                entity=entity.entity, first_version=row.first_version, last_version=row.last_version, rows=row.rows, seconds=row.seconds
+            )
+        )
+    totals = {
+        name: sum(getattr(row, name) for row in done) for name in ("rows", "quarantined", "ties", "late", "inserted", "updated", "deleted")
+    }
+    return Promoted(
+        entity=entity.entity,
+        batches=len(done),
+        seconds=clock.monotonic() - since,
+        last_version=max((row.last_version for row in done), default=-1),
+        **totals,
+    )
+
+
+def _plan(
+    spark: SparkSession,
+    pipeline: Pipeline,
+    entity: Entity,
+    where: Place,
+    work: Tables,
+    state: FileSystem,
+    *,
+    replay: bool,
+    listener: Listener,
+) -> list[dict[str, Any]]:
+    """The offsets at which batches will end; none where nothing is new. Table, checkpoint and log are checked against each other."""
+    last = applied.newest(work.applied)
+    checkpoint = where.layout.part("checkpoint")
+    if replay:
+        for file in list(state.files(checkpoint)):
+            state.delete(file.path)
+    else:
+        if work.target.frame() is not None and not state.exists(f"{checkpoint}/metadata"):
+            raise CheckpointMissingError(
+                f"{where.target} has rows but no checkpoint at {where.state}/checkpoint says how far it goes; nothing was changed: "
+                "run promote with --replay, which reads Bronze again into this table and ends with the same rows"
+            )
+        if last is not None:
+            for sentence in applied.check_table(work.target, last, identity(entity, where.load_pattern)):
+                listener(Noticed(subject=entity.entity, sentence=sentence))
+    after = START if replay or last is None else {"version": last.last_version, "sha256": last.sha256}
+    landed = Landed(spark=spark, root=where.bronze)
+    newest = landed.newest(at_least=after["version"])
+    if newest < after["version"]:
+        raise ChainError(
+            f"the log at {where.bronze} ends at version {newest}, but {after['version']} was applied: "
+            "it was cut or restored to an older state; nothing was changed: restore the log, or give the entity a new `version`"
+        )
+    if newest == after["version"]:
+        if newest >= 0 and landed.entries(newest, newest)[0].sha256 != after["sha256"]:
+            raise ChainError(f"the log at {where.bronze} is not the one that was applied up to version {newest}; nothing was changed")
+        return []
+    limits = pipeline.run.promote.batch
+    fresh = landed.entries(after["version"] + 1, newest, prev_sha256=after["sha256"])
+    return ends(fresh, max_files=limits.max_files, max_bytes=limits.max_bytes)
+
+
+def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:
+    """The query has gone through all planned batches; its errors arrive as the typed errors that they are."""
+    spark.dataSource.register(LogSource)
+    stream = spark.readStream.format(NAME).option("ends", json.dumps(list(planned))).load()
+    query = stream.writeStream.foreachBatch(batch).option("checkpointLocation", checkpoint).trigger(availableNow=True).start()
+    try:
+        while not query.awaitTermination(_LOOK_EVERY):
+            if stop.requested:
+                query.stop()
+                raise TerminatedError(f"stopped by SIGTERM while {batch.entity.entity} was promoted: run the same command again to go on")
+    except StreamingQueryException as error:
+        raise translated(str(error)) from error
+    finally:
+        if query.isActive:
+            query.stop()
+
+
+def translated(text: str) -> MedallionError:
+    """The typed error behind what Spark says of a failed query."""
+    known = from_text(text)
+    if known is not None:
+        return known
+    if "No space left on device" in text:
+        return DiskFullError("no space is left for what Spark writes; free some and run the same command again")
+    causes = [line.strip() for line in text.splitlines() if line.strip()]
+    named = next((line for line in reversed(causes) if "Exception" in line or "Error" in line), causes[0] if causes else text)
+    return MedallionError(f"Spark failed: {named[:400]}; what was applied before stays: run the same command again")

@@ -1,0 +1,1 @@
+"""What to ask for: requests planned from the configuration, and answers taken apart. Nothing here touches a network."""

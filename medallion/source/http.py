@@ -1,0 +1,189 @@
+"""One HTTP endpoint as it is configured: what its requests look like, and what an answer of it says. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
+
+import msgspec
+
+from medallion.config.secret import SecretResolver
+from medallion.config.source import Api, Source
+from medallion.config.values import show_instant
+from medallion.errors import ConfigError, NotYetError, OriginError, PageError, Problem, SourceError
+from medallion.source.auth import Auth, Flow, authorise
+from medallion.source.decode import Decoded, PageDecoder
+from medallion.source.follow import paginator
+from medallion.source.paginate import PAST_END, Paginator
+from medallion.source.place import spelled, with_param
+from medallion.source.protocol import Position, Window
+from medallion.source.request import Answer, Request, origin
+
+MOST_REDIRECTS = 5
+_RUN_DATE = "{run.date}"
+_NO_RECORDS = Decoded(records=[], found={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Everything that is asked of one source goes to the host of *base*, which the configuration names and no answer can change."""
+
+    base: Request
+    auth: Auth
+    paginator: Paginator
+    decoder: PageDecoder
+    start_param: str | None
+    end_param: str | None
+    mask: Callable[[str], str]
+    """Takes secrets out of a text that the source wrote."""
+
+    def lane(self, window: Window) -> Request:
+        """The request that all of a lane's requests are made from: the endpoint with the bounds of its window."""
+        request = self.base
+        if self.start_param is not None and window.start is not None:
+            request = with_param(request, self.start_param, show_instant(window.start))
+        if self.end_param is not None and window.end is not None:
+            request = with_param(request, self.end_param, show_instant(window.end))
+        return request
+
+    def request(self, lane: Request, position: Position) -> Request:
+        """The request for the page at *position*; OriginError if that is on another host."""
+        return self._at_home(self.paginator.request(lane, position), "the next link")
+
+    def exchange(self, request: Request) -> Flow:
+        """What to send, with credentials, so that *request* is answered; redirects are followed within the origin only.
+
+        The generator raises OriginError before anything is sent elsewhere, SourceError after too many redirects.
+        """
+        answer = yield from self.auth.flow(request)
+        for _ in range(MOST_REDIRECTS):
+            if not 300 <= answer.status < 400 or answer.header("location") is None:
+                return answer
+            request = self._at_home(_redirected(request, answer), "a redirect")
+            answer = yield from self.auth.flow(request)
+        raise SourceError(f"{request.shown}: more than {MOST_REDIRECTS} redirects one after the other; correct base_url or endpoint")
+
+    def decode(self, answer: Answer, *, request: Request) -> Decoded:
+        """The records and values of an answer with a 2xx status; PageError names *request*. 204 is a page without records."""
+        if answer.status == 204:
+            return _NO_RECORDS
+        try:
+            return self.decoder.decode(answer.body, page="")
+        except PageError as error:
+            raise PageError(f"{request.shown}{error.sentence}") from error
+
+    def next_after(self, request: Request, position: Position, decoded: Decoded, answer: Answer) -> Position:
+        """Where the lane goes on; PageError or PaginationError name the page, OriginError comes before anything is asked elsewhere."""
+        try:
+            following = self.paginator.after(position, decoded, answer)
+        except SourceError as error:
+            raise type(error)(f"{request.shown}: {error.sentence}") from error
+        if "url" in following:
+            self._at_home(replace(request, url=following["url"], params=()), "the next link")
+        return following
+
+    def hint(self, position: Position, status: int) -> str:
+        """What to try when *position* is answered with *status*; empty where nothing comes to mind."""
+        beyond = position.get("page", 0) > 1 or position.get("offset", 0) > 0
+        return "; if this is how the source says that there are no more pages, set total_path" if beyond and status in PAST_END else ""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of everything that is sent."""
+        return origin(self.base.url)
+
+    def _at_home(self, request: Request, what: str) -> Request:
+        home = urlsplit(self.base.url)
+        root = f"{home.scheme}://{home.netloc}"
+        if request.url.startswith(f"{root}/"):
+            return request
+        try:
+            there = origin(request.url)
+        except ValueError:
+            there = "no web address"
+        if there != self.origin:
+            raise OriginError(
+                f"{what} of {self.base.shown} leads to {there} instead of {self.origin}; nothing was sent there: "
+                "credentials stay with the host that base_url names"
+            )
+        # Put together from our own host, so that no library below can read the host of this URL in another way.
+        parts = urlsplit(request.url)
+        return replace(request, url=f"{root}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}")
+
+
+def endpoint(source: Source, resolver: SecretResolver, *, logical_date: datetime | None = None) -> Endpoint:
+    """The endpoint of a source of type ``api``; *logical_date* is what ``{run.date}`` stands for.
+
+    Raises ConfigError for what cannot be asked, NotYetError for what this version does not build.
+    """
+    api = source.api
+    if source.type != "api" or api is None:
+        raise NotYetError([Problem(path=f"sources.{source.name}", message=f"type {source.type} is not read over HTTP")])
+    if source.parent is not None:
+        raise NotYetError(
+            [Problem(path=f"sources.{source.name}.parent", message="requests made from another source's records are not built yet")]
+        )
+    auth = authorise(api.auth, resolver)
+    base = _base(source.name, api, logical_date)
+    rule = paginator(api.pagination, hidden=auth.params)
+    return Endpoint(
+        base=replace(base, hidden=auth.params),
+        auth=auth,
+        paginator=rule,
+        decoder=PageDecoder(api.records_path, rule.paths),
+        start_param=api.incremental.start_param if api.incremental else None,
+        end_param=api.incremental.end_param if api.incremental else None,
+        mask=getattr(resolver, "mask", str),
+    )
+
+
+def _base(name: str, api: Api, logical_date: datetime | None) -> Request:
+    place = f"sources.{name}.api"
+    url = _joined(api)
+    texts: Mapping[str, str] = {**{f"params.{key}": spelled(value) for key, value in api.params.items()}, "endpoint": url}
+    if logical_date is None:
+        dated = [key for key, text in texts.items() if _RUN_DATE in text]
+        if dated:
+            raise ConfigError([Problem(path=f"{place}.{key}", message=f"{_RUN_DATE} needs the date of a run") for key in dated])
+    date = "" if logical_date is None else f"{logical_date:%Y-%m-%d}"
+    parts = urlsplit(url.replace(_RUN_DATE, date))
+    try:
+        origin(parts.geturl())
+    except ValueError as error:
+        raise ConfigError([Problem(path=f"{place}.base_url", message=str(error))]) from error
+    if parts.username is not None:
+        raise ConfigError([Problem(path=f"{place}.base_url", message="must hold no user name or password; use auth: {type: basic}")])
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~{}")
+    return Request(
+        method=api.method,
+        url=f"{parts.scheme}://{parts.netloc}{path}",
+        params=(
+            *parse_qsl(parts.query, keep_blank_values=True),
+            *((key, spelled(value).replace(_RUN_DATE, date)) for key, value in api.params.items()),
+        ),
+        headers=_headers(api),
+        body=None if api.json_ is None else msgspec.json.encode(api.json_),
+    )
+
+
+def _headers(api: Api) -> tuple[tuple[str, str], ...]:
+    given = {name.lower() for name in api.headers}
+    ours = {"Accept": "application/json", **({} if api.json_ is None else {"Content-Type": "application/json"})}
+    return (*((name, value) for name, value in ours.items() if name.lower() not in given), *api.headers.items())
+
+
+def _joined(api: Api) -> str:
+    base, path = api.base_url or "", api.endpoint or ""
+    if path.startswith(("http://", "https://")) or not base:
+        return path
+    return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
+
+
+def _redirected(request: Request, answer: Answer) -> Request:
+    target = urljoin(answer.url, quote(answer.header("location") or "", safe="!#$%&'()*+,/:;=?@[]~"))
+    changed = replace(request, url=target.partition("#")[0], params=())
+    if answer.status in (301, 302, 303) and request.method == "POST":
+        return replace(changed, method="GET", body=None)
+    return changed

@@ -1,0 +1,130 @@
+"""What is new since last time: the windows of a run, the order of cursor values, and the fingerprint of what is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from functools import total_ordering
+from typing import Any, Literal
+
+import msgspec
+
+from medallion.config.source import Source
+from medallion.errors import ConfigError, Problem, SourceError
+from medallion.source.protocol import Lane, Window
+
+WHOLE = "all"
+"""Name of the lane of a run that is not cut into windows."""
+MOST_WINDOWS = 100_000
+
+_INSTANT = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s*([Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.ASCII,
+)
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def lanes(bounds: Window, window: timedelta | None) -> list[Lane]:
+    """*bounds* cut into windows of that length, oldest first; the same bounds always give the same lanes and names.
+
+    Without a window, or with an open side, there is one lane; an empty range has none. Raises ConfigError for too many windows.
+    """
+    if bounds.start is not None and bounds.end is not None and bounds.start >= bounds.end:
+        return []
+    if window is None or bounds.start is None or bounds.end is None:
+        return [Lane(name=WHOLE, window=bounds)]
+    if window <= timedelta(0) or (bounds.end - bounds.start) / window > MOST_WINDOWS:
+        sentence = f"cuts {bounds.start:%Y-%m-%d} to {bounds.end:%Y-%m-%d} into more than {MOST_WINDOWS} windows; make it longer"
+        raise ConfigError([Problem(path="api.incremental.window", message=sentence)])
+    cut: list[Lane] = []
+    start = bounds.start
+    while start < bounds.end:
+        end = min(start + window, bounds.end)
+        cut.append(Lane(name=_window_name(start), window=Window(start=start, end=end)))
+        start = end
+    return cut
+
+
+@total_ordering
+@dataclass(frozen=True)
+class CursorKey:
+    """A cursor value by its meaning: an instant (seconds since 1970, exact) or a number. The two do not compare."""
+
+    kind: Literal["instant", "number"]
+    value: Decimal
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, CursorKey):
+            return NotImplemented
+        if self.kind != other.kind:
+            raise SourceError("the cursor field holds numbers as well as instants, which have no common order; no watermark can be told")
+        return self.value < other.value
+
+
+def cursor_key(value: str | int | float | Decimal) -> CursorKey:
+    """What a cursor value means, whatever its spelling: ISO 8601 with any offset and fraction (without one: UTC), or a number.
+
+    Raises SourceError for anything else: text has no order that a watermark could rest on.
+    """
+    text = str(value).strip()
+    if not isinstance(value, bool) and _NUMBER.fullmatch(text):
+        return CursorKey("number", Decimal(text))
+    found = _INSTANT.fullmatch(text)
+    if found is not None:
+        year, month, day, hour, minute, second, fraction, zone = found.groups()
+        try:
+            moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), tzinfo=timezone.utc)
+        except ValueError as error:
+            raise _no_cursor(text) from error
+        if int(second or 0) > 60:
+            raise _no_cursor(text)
+        since = moment - _EPOCH
+        seconds = since.days * 86400 + since.seconds + int(second or 0) - _offset(zone or "Z")
+        return CursorKey("instant", Decimal(f"{seconds}") + Decimal(f"0.{fraction or 0}"))
+    raise _no_cursor(text)
+
+
+def newer(one: str | None, other: str | None) -> str | None:
+    """Whichever of two cursor values is later, as it is spelled; None counts as before everything."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one if one == other or cursor_key(one) >= cursor_key(other) else other
+
+
+def fingerprint(source: Source) -> str:
+    """The hash of what is asked: a run may be continued only while it stays the same.
+
+    Left out is how it is asked: concurrency, rates, retries, limits, authorisation; and what happens to the answer afterwards.
+    """
+    asked: dict[str, Any] = {"type": source.type, "load_pattern": source.load_pattern}
+    if source.api is not None:
+        names = {"base_url", "endpoint", "method", "params", "headers", "json_", "records_path", "pagination", "incremental"}
+        api = source.api.model_dump(mode="json", by_alias=True, include=names)
+        if api["incremental"]:
+            api["incremental"].pop("sorted")
+        asked["api"] = api
+    for name in ("db", "file", "custom", "parent"):
+        if getattr(source, name) is not None:
+            asked[name] = source.model_dump(mode="json", include={name})[name]
+    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+
+
+def _window_name(start: datetime) -> str:
+    start = start.astimezone(timezone.utc)
+    return f"{start:%Y%m%dT%H%M%S}{f'.{start.microsecond:06d}' if start.microsecond else ''}Z"
+
+
+def _offset(zone: str) -> int:
+    if zone.upper() in ("Z", "UTC"):
+        return 0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    seconds = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+    return -seconds if zone[0] == "-" else seconds
+
+
+def _no_cursor(text: str) -> SourceError:
+    return SourceError(f"the cursor value {text[:60]!r} is neither an instant in ISO 8601 nor a number; choose another cursor_field")

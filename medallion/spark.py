@@ -1,0 +1,128 @@
+"""The Spark session: the one place that knows its jars and settings, and what a runtime refuses.
+
+Versions stand here and nowhere else; ``spark-submit.sh`` reads them from here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medallion.errors import MedallionError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
+EXCLUDED = ("org.apache.hadoop:hadoop-client-api", "org.apache.hadoop:hadoop-client-runtime")
+"""Delta's coordinate pulls an older Hadoop beside Spark's own."""
+
+REQUIRED: Mapping[str, str] = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+}
+"""Without these a result would be wrong; a session that was made with others is refused."""
+
+LOCAL: Mapping[str, str] = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.driver.memory": "4g",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+}
+"""For one machine; a cluster has its own."""
+
+LOG_FILE = Path(tempfile.gettempdir()) / f"medallion-spark-{os.getpid()}.log"
+"""What a local Spark says: jars it resolves, warnings. A person sees ours instead."""
+
+
+def session(name: str, *, packages: Sequence[str] = (), conf: Mapping[str, str] | None = None, master: str = "local[*]") -> SparkSession:
+    """The session of this process: the active one, else a new one with Delta (local unless spark-submit says where).
+
+    Raises MedallionError where pyspark is missing, Java is missing, or the active session has settings
+    with which results would be wrong.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MedallionError("this step needs Spark: pip install 'medallion-foundry[spark]'") from error
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return _checked(active)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    wanted = dict(REQUIRED)
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        wanted |= LOCAL
+        wanted["spark.master"] = master
+        wanted["spark.jars.packages"] = ",".join([DELTA_PACKAGE, *packages])
+        wanted["spark.jars.excludes"] = ",".join(EXCLUDED)
+    wanted |= dict(conf or {})
+    try:
+        if not submitted:
+            _launch(name, wanted)
+        builder = SparkSession.builder.appName(name)
+        if submitted:
+            for key, value in wanted.items():
+                builder = builder.config(key, value)
+        return builder.getOrCreate()
+    except Exception as error:  # py4j and pyspark raise many types; all mean that there is no session
+        raise MedallionError(
+            f"Spark could not be started ({_first_line(error)}; its own words are in {LOG_FILE}): medallion needs Java 17 or 21, and reaches "
+            "Maven for the Delta jar at the first start"
+        ) from error
+
+
+def _launch(name: str, wanted: Mapping[str, str]) -> None:
+    """The JVM and its context are up, and what they say goes to :data:`LOG_FILE` instead of the terminal."""
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+
+    conf = SparkConf().setAppName(name).setAll(list(wanted.items()))
+    with LOG_FILE.open("ab") as log:
+        gateway = launch_gateway(conf, popen_kwargs={"stdout": log, "stderr": log})
+    SparkContext(conf=conf, gateway=gateway).setLogLevel("ERROR")
+
+
+def _checked(active: SparkSession) -> SparkSession:
+    """The active session, with the runtime settings that results depend on."""
+    for key in ("spark.sql.session.timeZone", "spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles"):
+        active.conf.set(key, REQUIRED[key])
+    return active
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+@contextmanager
+def held(frame: DataFrame) -> Iterator[DataFrame]:
+    """The frame, computed once for everything that is done with it inside the block, where the runtime can hold it.
+
+    Serverless refuses to hold frames; there it is computed again for each use, with the same result.
+    """
+    from pyspark.errors import PySparkException
+
+    try:
+        kept = frame.persist()
+    except PySparkException as error:
+        if "PERSIST" not in str(error).upper():
+            raise
+        yield frame
+        return
+    try:
+        yield kept
+    finally:
+        kept.unpersist()

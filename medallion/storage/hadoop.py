@@ -1,0 +1,232 @@
+"""Files on any store that Hadoop knows, through the JVM of the Spark session that is active: classic sessions only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from medallion.errors import (
+    AlreadyExistsError,
+    DiskFullError,
+    NotFoundError,
+    StorageError,
+    StorageUnavailable,
+    UnknownSchemeError,
+    UnsafeStoreError,
+)
+from medallion.storage.filesystem import FileInfo, checked
+from medallion.storage.local import TEMPORARY, LocalFileSystem
+from medallion.storage.location import Location
+
+COPYING = ("cosn", "gs", "obs", "oss", "s3", "s3a", "s3n", "swift", "tos", "wasb", "wasbs")
+"""Schemes of object stores whose rename is a copy, which two writers can both win."""
+
+ERRORS: dict[str, type[StorageError]] = {
+    "java.io.FileNotFoundException": NotFoundError,
+    "java.net.NoRouteToHostException": StorageUnavailable,
+    "java.net.SocketException": StorageUnavailable,
+    "java.net.SocketTimeoutException": StorageUnavailable,
+    "java.net.UnknownHostException": StorageUnavailable,
+    "java.nio.file.FileAlreadyExistsException": AlreadyExistsError,
+    "java.nio.file.NoSuchFileException": NotFoundError,
+    "java.util.concurrent.TimeoutException": StorageUnavailable,
+    "org.apache.hadoop.fs.FileAlreadyExistsException": AlreadyExistsError,
+    "org.apache.hadoop.fs.UnsupportedFileSystemException": UnknownSchemeError,
+    "org.apache.hadoop.hdfs.protocol.QuotaExceededException": DiskFullError,
+    "org.apache.hadoop.hdfs.server.namenode.SafeModeException": StorageUnavailable,
+    "org.apache.hadoop.ipc.RetriableException": StorageUnavailable,
+    "org.apache.hadoop.ipc.StandbyException": StorageUnavailable,
+    "org.apache.hadoop.net.ConnectTimeoutException": StorageUnavailable,
+    "org.apache.hadoop.security.AccessControlException": StorageError,
+}
+"""What a Java exception means, by the name of its class or of one above it; the outermost that is known counts."""
+
+
+class HadoopFileSystem:
+    """A FileSystem over ``org.apache.hadoop.fs.FileSystem``.
+
+    ``file:`` locations are written as :class:`LocalFileSystem` writes them, because Hadoop's own rename there overwrites.
+    Raises UnsafeStoreError for object stores whose rename is a copy.
+    """
+
+    def __init__(self, root: Location, *, jvm: Any, configuration: Any) -> None:
+        if root.scheme in COPYING:
+            raise UnsafeStoreError(
+                f"{root}: on {root.scheme} only a conditional create keeps two writers apart, which a later version brings; "
+                "use a root on another store"
+            )
+        self.root = root
+        self._jvm = jvm
+        self._configuration = configuration
+        self._local = LocalFileSystem(root) if root.scheme == "file" else None
+        with _translated(root, ""):
+            self._root = jvm.org.apache.hadoop.fs.Path(root.scheme, root.authority or None, root.path)
+            found = self._root.getFileSystem(configuration)
+            # Hadoop's local file system wants a checksum file beside each file; ours are hashed in the log.
+            self._fs = found.getRaw() if self._local is not None else found
+
+    @classmethod
+    def of_session(cls, root: Location) -> HadoopFileSystem:
+        """Opens *root* with the Hadoop configuration of the Spark session that is active.
+
+        Raises StorageError where there is none, or only one of Spark Connect, whose Python has no JVM.
+        """
+        try:
+            from pyspark import SparkContext
+        except ImportError as error:
+            raise StorageError("the storage provider 'hadoop' needs pyspark; install medallion-foundry[spark]") from error
+        context: Any = SparkContext._active_spark_context
+        if context is None:
+            raise StorageError(
+                "the storage provider 'hadoop' needs a Spark session that was started before, and one with a JVM of its own "
+                "(Spark Connect, Databricks standard and serverless have none): use another storage_backend there"
+            )
+        return cls(root, jvm=context._jvm, configuration=context._jsc.hadoopConfiguration())
+
+    def put_if_absent(self, path: str, data: bytes) -> None:
+        """See FileSystem."""
+        if self._local is not None:
+            return self._local.put_if_absent(path, data)
+        target = self._path(path)
+        with _translated(self.root, path):
+            if self._fs.exists(target):
+                raise AlreadyExistsError(f"{path} is there already")
+        with self._temporary(target) as temporary, _translated(self.root, path):
+            self._write(temporary, data)
+            if not self._fs.rename(temporary, target):  # how it says that the target exists
+                raise (
+                    AlreadyExistsError(f"{path} is there already")
+                    if self._fs.exists(target)
+                    else StorageError(f"{path} cannot be created: {self.root} refused to rename a file to it")
+                )
+        return None
+
+    def put(self, path: str, data: bytes) -> None:
+        """See FileSystem."""
+        if self._local is not None:
+            return self._local.put(path, data)
+        target = self._path(path)
+        with self._temporary(target) as temporary, _translated(self.root, path):
+            self._write(temporary, data)
+            rename = self._jvm.org.apache.hadoop.fs.Options.Rename
+            overwrite = self._jvm.java.lang.reflect.Array.newInstance(rename.OVERWRITE.getClass(), 1)
+            overwrite[0] = rename.OVERWRITE
+            context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._root.toUri(), self._configuration)
+            context.rename(temporary, target, overwrite)  # the only rename that replaces a file in one step
+        return None
+
+    def upload(self, local: Path, path: str) -> None:
+        """See FileSystem. *local* stays."""
+        target = self._path(path)
+        if not local.is_file():
+            raise StorageError(f"{local}, which was to be stored as {path}, is not a file")
+        with _translated(self.root, path):
+            self._fs.copyFromLocalFile(False, True, self._jvm.org.apache.hadoop.fs.Path("file", None, local.absolute().as_posix()), target)
+        if self._local is not None:
+            self._local.settle(path)
+
+    def read(self, path: str) -> bytes:
+        """See FileSystem."""
+        target = self._path(path)
+        with _translated(self.root, path):
+            if self._fs.getFileStatus(target).isDirectory():
+                raise NotFoundError(f"{path} is not a file but a folder")
+            stream = self._fs.open(target)
+            try:
+                return bytes(stream.readAllBytes())
+            finally:
+                stream.close()
+
+    def exists(self, path: str) -> bool:
+        """See FileSystem."""
+        target = self._path(path)
+        try:
+            with _translated(self.root, path):
+                return bool(self._fs.getFileStatus(target).isFile())
+        except NotFoundError:
+            return False
+
+    def files(self, path: str = "") -> Iterator[FileInfo]:
+        """See FileSystem."""
+        folder = self._path(path) if path else self._root
+        above = self._root.toUri().getPath().rstrip("/") + "/"
+        try:
+            with _translated(self.root, path):
+                found = self._fs.listFiles(folder, True) if self._fs.getFileStatus(folder).isDirectory() else None
+                while found is not None and found.hasNext():
+                    status = found.next()
+                    name = status.getPath().toUri().getPath().removeprefix(above)
+                    if not name.rsplit("/", 1)[-1].startswith(TEMPORARY):
+                        modified = datetime.fromtimestamp(status.getModificationTime() / 1000, tz=timezone.utc)
+                        yield FileInfo(path=name, size=status.getLen(), modified=modified)
+        except NotFoundError:
+            return
+
+    def delete(self, path: str) -> None:
+        """See FileSystem."""
+        target = self._path(path)
+        if self.exists(path):
+            with _translated(self.root, path):
+                self._fs.delete(target, False)
+
+    def _path(self, path: str) -> Any:
+        plain = self._local.locate(path) if self._local is not None else checked(path)
+        if Path(plain).name.startswith(TEMPORARY):
+            raise StorageError(f"{path!r}: names that begin with {TEMPORARY} are for files that are being written")
+        place = self.root.child(path)
+        return self._jvm.org.apache.hadoop.fs.Path(place.scheme, place.authority or None, place.path)
+
+    def _write(self, target: Any, data: bytes) -> None:
+        stream = self._fs.create(target, True)
+        try:
+            stream.write(bytearray(data))
+        finally:
+            stream.close()
+
+    @contextmanager
+    def _temporary(self, target: Any) -> Iterator[Any]:
+        """A free name beside *target*; whatever is left there in the end is removed."""
+        temporary = self._jvm.org.apache.hadoop.fs.Path(target.getParent(), f"{TEMPORARY}{uuid.uuid4().hex}")
+        try:
+            yield temporary
+        finally:
+            with _translated(self.root, target.getName()):
+                self._fs.delete(temporary, False)
+
+
+@contextmanager
+def _translated(root: Location, path: str) -> Iterator[None]:
+    """Errors of Java, and of the way there, become ours."""
+    from py4j.protocol import Py4JError, Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    place = f"{root.child(path)}" if path else f"{root}"
+    try:
+        yield
+    except Py4JJavaError as error:
+        kind, sentence = _meaning(error.java_exception)
+        raise kind(f"{place}: {sentence}") from error
+    except PySparkException as error:  # pyspark takes some Java exceptions for its own, such as IllegalArgumentException
+        raise StorageError(f"{place}: {str(error).splitlines()[0]}") from error
+    except (Py4JError, ConnectionError) as error:
+        raise StorageError(f"{place}: the JVM of the Spark session does not answer ({error}); start the run again") from error
+
+
+def _meaning(thrown: Any) -> tuple[type[StorageError], str]:
+    """The error type that a Java exception stands for, and its own words for it."""
+    cause = thrown
+    while cause is not None:
+        words = f"{cause.getClass().getSimpleName()}: {(cause.getMessage() or 'no message').splitlines()[0]}"
+        if "No space left on device" in words:
+            return DiskFullError, words
+        kind = cause.getClass()
+        while kind is not None:
+            if (known := ERRORS.get(kind.getName())) is not None:
+                return known, words
+            kind = kind.getSuperclass()
+        cause = cause.getCause()
+    return StorageError, f"{thrown.getClass().getSimpleName()}: {thrown.getMessage()}"

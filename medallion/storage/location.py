@@ -1,0 +1,48 @@
+"""A place on a store: the one form of all the spellings of a path or URI."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from medallion.errors import StorageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """Scheme, authority and absolute POSIX path; ``file`` for paths without a scheme."""
+
+    scheme: str
+    authority: str
+    path: str
+
+    @classmethod
+    def parse(cls, text: str, *, relative_to: Path | None = None) -> Location:
+        """The location that *text* means: a path (relative ones below *relative_to*, default the working directory) or a URI.
+
+        Raises StorageError for ``file://name/…``, which means a host called *name* and is written where a folder is meant.
+        """
+        if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+:", text):
+            parts = urlsplit(text)
+            if parts.scheme.lower() != "file":
+                return cls(scheme=parts.scheme.lower(), authority=parts.netloc, path=posixpath.normpath(unquote(parts.path) or "/"))
+            if parts.netloc not in ("", "localhost"):
+                raise StorageError(f"{text} names a host, {parts.netloc!r}; write a plain path, or file:/// and an absolute one")
+            text = unquote(parts.path)
+        path = Path(text).expanduser()
+        return cls(scheme="file", authority="", path=((relative_to or Path.cwd()) / path).resolve().as_posix())
+
+    def child(self, relative: str) -> Location:
+        """The place at *relative* below this one."""
+        return Location(scheme=self.scheme, authority=self.authority, path=posixpath.join(self.path, relative))
+
+    @property
+    def uri(self) -> str:
+        """The spelling that Spark and Hadoop take; ``file`` locations keep their plain path."""
+        return self.path if self.scheme == "file" else f"{self.scheme}://{self.authority}{quote(self.path, safe='/=._-')}"
+
+    def __str__(self) -> str:
+        return self.uri

@@ -1,0 +1,35 @@
+"""A kind of storage as a frozen value: which places it serves, how it opens them, and what Spark needs to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from medallion.storage.filesystem import FileSystem
+from medallion.storage.location import Location
+
+ANY_SCHEME = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """One kind of storage. A plugin offers one under the entry point group ``medallion.storage``, by its name."""
+
+    name: str
+    schemes: tuple[str, ...]
+    """Of the locations it serves; ``*`` for every one, if it is asked for by name."""
+    open: Callable[[Location], FileSystem]
+    """Opens a root. It may be missing still: the first write creates it."""
+    put_if_absent: str
+    """How two writers are kept from creating the same file, as a sentence for ``doctor`` and the documentation."""
+    packages: tuple[str, ...] = ()
+    """Maven coordinates that Spark needs to read this storage."""
+    spark_conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Spark configuration that comes with them."""
+    needs_jvm: bool = False
+    """Whether the driver needs a classic Spark session to open it."""
+
+    def serves(self, scheme: str) -> bool:
+        """Whether a location of this scheme can be opened."""
+        return ANY_SCHEME in self.schemes or scheme in self.schemes

@@ -1,0 +1,133 @@
+"""Which provider serves which place: two are built in, others are found as entry points ``medallion.storage``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import MappingProxyType
+
+from medallion.clock import Clock
+from medallion.errors import StorageError, UnknownSchemeError
+from medallion.events import Listener, nobody
+from medallion.policy.retry import RetryPolicy
+from medallion.storage.filesystem import FileSystem
+from medallion.storage.hadoop import HadoopFileSystem
+from medallion.storage.local import LocalFileSystem
+from medallion.storage.location import Location
+from medallion.storage.provider import ANY_SCHEME, Provider
+from medallion.storage.resilient import ResilientFileSystem
+
+GROUP = "medallion.storage"
+
+BUILT_IN: Mapping[str, Provider] = MappingProxyType(
+    {
+        "hadoop": Provider(
+            name="hadoop",
+            schemes=(ANY_SCHEME,),
+            open=HadoopFileSystem.of_session,
+            put_if_absent="file: a hard link; other schemes: a temporary name, renamed without overwriting; object stores are refused",
+            needs_jvm=True,
+        ),
+        "local": Provider(
+            name="local",
+            schemes=("file",),
+            open=LocalFileSystem,
+            put_if_absent="a temporary name and a hard link, of which a file system makes one only",
+        ),
+    }
+)
+
+NOT_YET: Mapping[str, str] = MappingProxyType(
+    {
+        "abfs": "azure",
+        "abfss": "azure",
+        "dbfs": "volumes",
+        "hdfs": "hadoop",
+        "s3": "s3",
+        "s3a": "s3",
+        "wasb": "azure",
+        "wasbs": "azure",
+    }
+)
+"""Schemes that a later version serves by itself, and the provider that will."""
+
+
+def providers() -> Mapping[str, Provider]:
+    """Every provider that is installed, by name; a read-only view. Plugins are loaded by this call, not by an import.
+
+    Raises StorageError for a plugin that cannot be loaded, or that takes a name which is taken.
+    """
+    found = dict(BUILT_IN)
+    for point in _plugins():
+        if point.name in found:
+            raise StorageError(f"two storage providers are called {point.name!r}; uninstall one of them ({point.value} is one)")
+        found[point.name] = _loaded(point)
+    return MappingProxyType(found)
+
+
+def provider_for(location: Location, backend: str = "auto") -> Provider:
+    """The provider called *backend*, or with ``auto`` the one that serves the location's scheme by itself.
+
+    Raises UnknownSchemeError where there is none. Plugins are loaded only if no built-in provider will do.
+    """
+    if backend == "auto":
+        return _by_scheme(location)
+    provider = BUILT_IN.get(backend) or next((_loaded(point) for point in _plugins() if point.name == backend), None)
+    if provider is None:
+        later = " yet: a later version brings it" if backend in NOT_YET.values() else ""
+        known = ", ".join(sorted({*BUILT_IN, *(point.name for point in _plugins())}))
+        raise UnknownSchemeError(f"there is no storage provider {backend!r}{later}; there are: {known}")
+    if not provider.serves(location.scheme):
+        raise UnknownSchemeError(f"the storage provider {backend!r} does not serve {location}; it serves: {', '.join(provider.schemes)}")
+    return provider
+
+
+def open_filesystem(
+    root: str,
+    *,
+    backend: str = "auto",
+    retry: RetryPolicy | None = None,
+    clock: Clock,
+    relative_to: Path | None = None,
+    listener: Listener = nobody,
+) -> FileSystem:
+    """The files below *root*, a path or URI, with retries and a breaker around every call; nothing is read or written yet."""
+    location = Location.parse(root, relative_to=relative_to)
+    provider = provider_for(location, backend)
+    return ResilientFileSystem(provider.open(location), name=provider.name, retry=retry or RetryPolicy(), clock=clock, listener=listener)
+
+
+def _by_scheme(location: Location) -> Provider:
+    for provider in BUILT_IN.values():
+        if location.scheme in provider.schemes:
+            return provider
+    everyone = providers()
+    serving = [provider for provider in everyone.values() if location.scheme in provider.schemes]
+    if len(serving) == 1:
+        return serving[0]
+    if serving:
+        names = ", ".join(provider.name for provider in serving)
+        raise UnknownSchemeError(f"several storage providers serve {location}: {names}; choose one with storage_backend")
+    known = ", ".join(sorted({scheme for provider in everyone.values() for scheme in provider.schemes} - {ANY_SCHEME}))
+    later = NOT_YET.get(location.scheme)
+    raise UnknownSchemeError(
+        f"{location}: {location.scheme} is not served yet; a later version does, with the provider {later!r}; known schemes: {known}"
+        if later
+        else f"{location}: no storage provider serves the scheme {location.scheme!r}; known schemes: {known}; "
+        f"a package with an entry point in the group {GROUP} can add one"
+    )
+
+
+def _plugins() -> Iterator[EntryPoint]:
+    yield from entry_points(group=GROUP)
+
+
+def _loaded(point: EntryPoint) -> Provider:
+    try:
+        provider = point.load()
+    except (ImportError, AttributeError) as error:
+        raise StorageError(f"the storage provider {point.name!r} ({point.value}) cannot be loaded: {error}") from error
+    if not isinstance(provider, Provider):
+        raise StorageError(f"the storage provider {point.name!r} ({point.value}) is no medallion.storage.provider.Provider")
+    return provider

@@ -1,0 +1,153 @@
+"""A Bronze table written row by row: small, exact, in any order, for tests of what is made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medallion.bronze.entry import (
+    GENESIS,
+    Asked,
+    Chunk,
+    ChunkEntry,
+    ChunkFile,
+    Entry,
+    RunCompleted,
+    RunStarted,
+    SchemaEntry,
+    Writer,
+    encode,
+    seal,
+)
+from medallion.layout import BronzeLayout
+
+_ARROW = {
+    "boolean": pa.bool_(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "string": pa.string(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass
+class BronzeTable:
+    """A Bronze table below *root* on the local disk, with columns *columns* (name to landing type).
+
+    Each method appends to the log as an extraction would and returns the version of its last entry.
+    """
+
+    root: Path
+    columns: dict[str, str]
+    load_pattern: Literal["full", "cdc", "current_history"] = "cdc"
+    system: str = "s"
+    table: str = "t"
+    version: int = field(default=-1, init=False)
+    _seal: str = field(default=GENESIS, init=False)
+    _schema_id: int | None = field(default=None, init=False)
+    _completed: int | None = field(default=None, init=False)
+
+    @property
+    def folder(self) -> Path:
+        """The table's folder."""
+        return self.root / BronzeLayout(system=self.system, table=self.table).folder
+
+    def put(self, entry: Entry) -> int:
+        """The entry is the newest of the log."""
+        data = encode(entry)
+        self.version += 1
+        path = self.root / BronzeLayout(system=self.system, table=self.table).entry(self.version)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        (path.parent / "_last").write_text(str(self.version))
+        self._seal = seal(data)
+        return self.version
+
+    def evolve(self, columns: Mapping[str, str]) -> None:
+        """From the next chunk on the table has these columns."""
+        self.columns, self._schema_id = dict(columns), None
+
+    def run(
+        self, *chunks: Sequence[Mapping[str, Any]], logical: datetime | None = None, complete: bool = True, same_as: str | None = None
+    ) -> int:
+        """A run of these chunks of rows; under ``full`` the run is one snapshot."""
+        logical = logical or datetime(2026, 1, 1, tzinfo=timezone.utc)
+        run_id = f"r{self.version + 1}"
+        common: dict[str, Any] = {"run_id": run_id, "attempt": "test", "at": logical.isoformat()}
+        started = self.put(
+            RunStarted(
+                **common,
+                prev_sha256=self._seal,
+                source="s",
+                load_pattern=self.load_pattern,
+                logical_date=logical.isoformat(),
+                fingerprint="f",
+                start=None,
+                end=None,
+                window_seconds=None,
+                backfill=False,
+                watermark=None,
+                schema_id=self._schema_id,
+                last_completed=self._completed,
+                writer=Writer(host="test", pid=0, started=""),
+            )
+        )
+        for rows in chunks:
+            if self._schema_id is None:
+                self._schema_id = self.version + 1
+                self.put(SchemaEntry(**common, prev_sha256=self._seal, started=started, columns=list(self.columns.items()), changes=[]))
+            self.put(
+                ChunkEntry(
+                    **common,
+                    prev_sha256=self._seal,
+                    started=started,
+                    load_pattern=self.load_pattern,
+                    chunks=[self._chunk(rows, run_id)],
+                    resume={},
+                    watermark=None,
+                    watermark_final=False,
+                    asked=Asked(pages=1, first={}, last={}),
+                )
+            )
+        if complete:
+            self._completed = self.put(
+                RunCompleted(
+                    **common,
+                    prev_sha256=self._seal,
+                    first_version=started,
+                    load_pattern=self.load_pattern,
+                    logical_date=logical.isoformat(),
+                    fingerprint="f",
+                    chunks=len(chunks),
+                    rows=sum(map(len, chunks)),
+                    end=None,
+                    backfill=False,
+                    watermark=None,
+                    schema_id=self._schema_id,
+                    content_sha256=None,
+                    same_as=same_as,
+                )
+            )
+        return self.version
+
+    def _chunk(self, rows: Sequence[Mapping[str, Any]], run_id: str) -> Chunk:
+        fields = [(name, _ARROW[kind]) for name, kind in self.columns.items()]
+        schema = pa.schema([*fields, ("_rescued", pa.string()), ("_row", pa.int64())])
+        table = pa.Table.from_pylist([{"_rescued": None, **row, "_row": number} for number, row in enumerate(rows)], schema=schema)
+        relative = f"dt=2026-01-01/run={run_id}/part-{uuid.uuid4().hex}.parquet"
+        path = self.folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path, compression="zstd")
+        data = path.read_bytes()
+        file = ChunkFile(format="parquet", path=relative, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        assert self._schema_id is not None, "the schema stands before its chunks"
+        return Chunk(ordinal=0, rows=len(rows), schema_id=self._schema_id, files=[file])

@@ -1,0 +1,57 @@
+"""The quickstart: starts the flights API on a free port, runs ``conf/pipelines/quickstart.yaml`` against it, stops the API.
+
+The exit status is the run's. Environment: YEAR=1 takes the whole year instead of January, LAKE says where the lake is
+(default ./lake), LATENCY is the API's in milliseconds (default 25), TROUBLE its preset (none, mild, rough; default mild:
+one request each is refused, throttled, slow and cut short, so that the retries in the closing table are real).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+from medallion.demo.process import started
+from medallion.errors import MedallionError
+
+ROOT = Path(__file__).resolve().parent.parent
+PIPELINE = ROOT / "conf" / "pipelines" / "quickstart.yaml"
+MEDALLION = Path(sys.executable).with_name("medallion")
+END_OF_JANUARY, END_OF_YEAR = "2013-02-01T00:00:00Z", "2014-01-02T00:00:00Z"
+
+
+def whole_year() -> bool:
+    """Whether the year is asked for."""
+    return os.environ.get("YEAR", "").lower() in ("1", "true", "yes")
+
+
+def run_until_done(environment: dict[str, str]) -> int:
+    """The run's exit status; SIGTERM and Ctrl-C end it as it ends by itself: what was read is committed."""
+    run = subprocess.Popen([str(MEDALLION), "run", str(PIPELINE)], env=environment)
+
+    def hand_on(_number: int, _frame: FrameType | None) -> None:
+        run.terminate()
+
+    signal.signal(signal.SIGTERM, hand_on)
+    signal.signal(signal.SIGINT, hand_on)
+    status = run.wait()
+    return 128 - status if status < 0 else status
+
+
+def main() -> int:
+    """The exit status of the run, or of the API where that does not start."""
+    until = os.environ.get("FLIGHTS_UNTIL") or (END_OF_YEAR if whole_year() else END_OF_JANUARY)
+    serve = ("--latency", os.environ.get("LATENCY") or "25", "--trouble", os.environ.get("TROUBLE") or "mild")
+    try:
+        with started(*serve) as api:
+            return run_until_done(os.environ | api.environment | {"FLIGHTS_UNTIL": until})
+    except MedallionError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,355 @@
+"""Each thing that can be wrong, by its path, line and the word that tells it; and all of them at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from medallion.errors import ConfigError, NotYetError
+
+CHANGES, FLIGHTS = "sources.changes", "silver.flights"
+
+API = [
+    ("api.concurrency=0", "api.concurrency", "1 or more"),
+    ("api.concurrency=fast", "api.concurrency", "auto"),
+    ("api.concurrency=true", "api.concurrency", "number"),
+    ("api.async=yes", "api.async", "true or false"),
+    ("api.async=1", "api.async", "true or false"),
+    ("api.params={a: [1]}", "api.params.a", "text or"),
+    ("api.params={a: {b: 1}}", "api.params.a", "text or"),
+    ("api.method=PUT", "api.method", "GET, POST"),
+    ("api.retry.attempts=true", "api.retry.attempts", "number"),
+    ("api.retry.longest_wait=8", "api.retry.longest_wait", "unit"),
+    ("api.retry=5", "api.retry", "mapping"),
+    ("api.limits.wire_bytes=12", "api.limits.wire_bytes", "unit"),
+    ("api.rate_limit={}", "api.rate_limit.rps", "required"),
+    ("api.base_url=ftp://x.org", "api.base_url", "http or https"),
+    ("api.base_url=http://", "api.base_url", "host"),
+    ("api.base_url=http://u:p@x.org", "api.base_url", "credentials"),
+    ("api.base_url=http://x.org/?a=1", "api.base_url", "params"),
+    ("api.base_url=http://x.org:port", "api.base_url", "URL"),
+    ("api.base_url=null", "api.base_url", "required"),
+    ("api.endpoint=null", "api.endpoint", "required"),
+    ("api.endpoint=http://y.org/a", "api.endpoint", "below base_url"),
+    ("api.endpoint=//y.org/a", "api.endpoint", "below base_url"),
+    ("api.endpoint=/a?b=1", "api.endpoint", "params"),
+    ("api.endpoint=/a/{run.dat}", "api.endpoint", "run.date"),
+    ("api.endpoint=/a/{parent.id}", "api.endpoint", "parent"),
+    ("api.json={a: 1}", "api.json", "POST"),
+    ("api.headers={X-A: 'secret:env:A'}", "api.headers.X-A", "auth"),
+    ("api.headers={Authorization: abc}", "api.headers.Authorization", "auth"),
+    ("api.params={api_key: abc}", "api.params.api_key", "auth"),
+    ("api.auth={type: http_basic}", "api.auth", "did you mean basic?"),
+    ("api.auth={}", "api.auth", "type: required"),
+    ("api.auth={type: basic, username: a}", "api.auth.password", "required"),
+    ("api.auth={type: bearer, token: abc}", "api.auth.token", "reference"),
+    ("api.auth={type: bearer, token: '${TOKEN}'}", "api.auth.token", "secret:env:NAME"),
+    ("api.pagination={type: page_number}", "api.pagination", "did you mean page?"),
+    ("api.pagination={type: cursor}", "api.pagination.cursor_path", "required"),
+    ("api.pagination={type: cursor, cursor_path: a, size: 5}", "api.pagination.size_param", "together"),
+    ("api.pagination={type: cursor, cursor_path: a, in: body}", "api.pagination.in", "POST"),
+    ("api.pagination={type: page, size: 5, size_param: null}", "api.pagination.size_param", "required"),
+    ("api.pagination={type: offset, limit: 0}", "api.pagination.limit", "1 or more"),
+    ("api.incremental={cursor_field: a, initial_value: yesterday, start_param: s}", "api.incremental.initial_value", "ISO 8601"),
+    ("api.incremental={cursor_field: a, initial_value: 2013-01-01, start_param: s, window: 1d}", "api.incremental", "end_param"),
+    ("api.incremental={cursor_field: a, initial_value: 2013-01-02, end_value: 2013-01-01, start_param: s}", "api.incremental", "later"),
+    ("name=Changes", "name", "lower-case"),
+    ("name=../x", "name", "lower-case"),
+    ("system=a/b", "system", "lower-case"),
+    ("load_pattern=incremental", "load_pattern", "did you mean cdc?"),
+    ("load_pattern=null", "load_pattern", "full, cdc"),
+    ("type=jdbc", "type", "did you mean db?"),
+    ("db={}", "db", "type is api"),
+    ("api=null", "api", "required"),
+    ("resume_within=-1h", "resume_within", "duration"),
+]  # fmt: skip
+
+ENTITY = [
+    ("keys=id", "keys", "list"),
+    ("keys=[]", "", "keys: required"),
+    ("keys=[id, id]", "keys", "twice"),
+    ("keys=['']", "keys.0", "empty"),
+    ("sequence_by=[]", "sequence_by", "required for cdc"),
+    ("model=null", "", "exactly one"),
+    ("model=scd2", "model", "did you mean scd_type_2?"),
+    ("source=change", "source", "did you mean changes?"),
+    ("source=null", "source", "changes, airlines"),
+    ("bronze={system: a, table: b, load_pattern: cdc}", "", "source or bronze"),
+    ("version=0", "version", "1 or more"),
+    ("domain=A B", "domain", "lower-case"),
+    ("except_column_list=[id]", "except_column_list", "id"),
+    ("track_history_column_list=[a]", "track_history_column_list", "scd_type_2"),
+    ("history_columns={start_at: a}", "history_columns", "scd_type_2"),
+    ("rename={a: b, c: b}", "rename", "two columns"),
+    ("rename={a: 'b c'}", "rename.a", "Delta"),
+    ("rename={a: id}", "rename.a", "already"),
+    ("rename={a: __x}", "rename.a", "reserved"),
+    ("max_deleted={}", "max_deleted", "rows, percent"),
+    ("max_deleted={percent: 101}", "max_deleted.percent", "100 or less"),
+    ("on_sequence_tie=ignore", "on_sequence_tie", "last_wins"),
+    ("normalize={trim_strings: on}", "normalize.trim_strings", "true or false"),
+]  # fmt: skip
+
+WHOLE = [
+    ("config_version=2", "config_version", "1"),
+    ("platform.bronze.max_file_size_mb=65", "platform.bronze.max_file_size_mb", "64 or less"),
+    ("platform.bronze.formats=[]", "platform.bronze.formats", "empty"),
+    ("platform.bronze.formats=[orc]", "platform.bronze.formats.0", "parquet"),
+    ("platform.bronze.root=7", "platform.bronze.root", "text"),
+    ("platform.silver={root: a, catalog: b}", "platform.silver", "not both"),
+    ("platform.silver={schema: b}", "platform.silver", "catalog"),
+    ("run.promote.batch.max_bytes=8", "run.promote.batch.max_bytes", "unit"),
+    ("run.promote.checksum=md5", "run.promote.checksum", "full, size, none"),
+    ("run=fast", "run", "mapping"),
+    ("sources={}", "sources", "list"),
+    ("sources.airlines.name=changes", "sources.changes.name", "two sources"),
+    ("sources.airlines.table=flight_changes", "sources.airlines.table", "changes"),
+    ("sources.airlines.api.incremental={cursor_field: a, initial_value: 2013-01-01, start_param: s}", "sources.airlines.api.incremental", "complete snapshot"),
+    ("silver.airlines.entity=flights", "silver.flights.entity", "two tables"),
+    ("silver.airlines.apply_as_deletes=a", "silver.airlines.apply_as_deletes", "absence"),
+    ("silver.airlines.on_sequence_tie=error", "silver.airlines.on_sequence_tie", "snapshot"),
+    ("sources.change.api.concurrency=1", "sources.change.api.concurrency", "did you mean changes?"),
+    ("nothing", "--set", "a.b=value"),
+    ("a..b=1", "--set", "a.b=value"),
+    ("run={a: ]", "run", "not YAML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "word"),
+    [
+        *[(f"{CHANGES}.{setting}", f"{CHANGES}.{path}", word) for setting, path, word in API if not setting.startswith("name=")],
+        *[(f"{FLIGHTS}.{setting}", f"{FLIGHTS}.{path}".rstrip("."), word) for setting, path, word in ENTITY],
+        *WHOLE,
+    ],
+)
+def test_a_wrong_value_is_told_with_its_path(problems, small, setting, path, word) -> None:
+    """The problem stands at the value's path, comes from --set here, and says what is allowed."""
+    found = [problem for problem in problems(small, sets=[setting]) if problem.path == path]
+
+    assert found, f"nothing at {path}: {[str(problem) for problem in problems(small, sets=[setting])]}"
+    assert word in found[0].message
+
+
+@pytest.mark.parametrize(("setting", "path", "word"), [case for case in API if case[0].startswith("name=")])
+def test_names_stay_inside_their_folder(problems, small, setting, path, word) -> None:
+    """A source's name is safe in paths."""
+    name = setting.partition("=")[2]
+    found = problems(small, sets=[f"{CHANGES}.{setting}", f"{FLIGHTS}.source={name}"])
+
+    assert [(problem.path, word in problem.message) for problem in found] == [(f"sources.{name}.{path}", True)]
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("sources.changes.primary_key", "silver.keys"),
+        ("sources.changes.pagination", "api.pagination"),
+        ("sources.changes.loadPattern", "load_pattern"),
+        ("sources.changes.api.data_selector", "records_path"),
+        ("sources.changes.api.paginator", "pagination"),
+        ("sources.changes.api.headres", "headers"),
+        ("sources.changes.api.timeout", "limits.page_timeout"),
+        ("sources.changes.api.max_retries", "retry.attempts"),
+        ("silver.flights.unique_key", "keys"),
+        ("silver.flights.primary_key", "keys"),
+        ("silver.flights.write_disposition", "model"),
+        ("silver.flights.stored_as_scd_type", "model"),
+        ("silver.flights.precombine_field", "sequence_by"),
+        ("silver.flights.check_cols", "track_history_column_list"),
+        ("platform.bronze.max_row", "max_rows_per_file"),
+        ("platform.bronze.path", "root"),
+        ("run.batch", "promote.batch"),
+        ("resources", "sources"),
+        ("plattform", "platform"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_names_the_one_that_was_meant(problems, small, key, meant) -> None:
+    """By spelling, by what other tools call it, by where it belongs."""
+    found = problems(small, sets=[f"{key}=1"])
+
+    assert [(problem.path, problem.message) for problem in found] == [(key, f"unknown key; did you mean {meant}?")]
+
+
+def test_a_key_that_is_like_no_other_gets_the_list(problems, small) -> None:
+    """Where nothing comes near, the known keys are said."""
+    [found] = problems(small, sets=["platform.state.zzz=1"])
+
+    assert found.message == "unknown key; the keys here are root"
+
+
+def test_all_problems_come_at_once_with_their_lines(problems) -> None:
+    """A problem hides none: neither in another section, nor what contradicts itself in the sound part of the same section."""
+    found = problems(
+        """\
+config_version: 3
+sources:
+  - name: a
+    system: s
+    table: t
+    load_pattern: cdc
+    api:
+      base_url: gopher://x
+      concurrency: 0
+      auth: {type: bearer, token: hunter2}
+  - name: b
+    system: s
+    table: t
+    load_pattern: sometimes
+silver:
+  - {entity: e, source: c, model: scd_type_1, keys: [id], except_column_list: [id], on_sequence_tie: maybe}
+platform: {bronze: {formats: [csv], root: ''}}
+"""
+    )
+
+    assert [(problem.line, problem.path) for problem in found] == [
+        (1, "config_version"),
+        (7, "sources.a.api.endpoint"),
+        (8, "sources.a.api.base_url"),
+        (9, "sources.a.api.concurrency"),
+        (10, "sources.a.api.auth.token"),
+        (13, "sources.b.table"),
+        (14, "sources.b.load_pattern"),
+        (16, "silver.e.except_column_list"),
+        (16, "silver.e.on_sequence_tie"),
+        (16, "silver.e.source"),
+        (17, "platform.bronze.formats"),
+        (17, "platform.bronze.root"),
+    ]
+    assert all(problem.file and problem.file.endswith("nyc.yaml") for problem in found)
+
+
+def test_what_is_wrong_in_defaults_is_told_once(problems, small) -> None:
+    """A problem in defaults concerns every source and is one problem, at its line."""
+    found = problems(small.replace("base_url: http://127.0.0.1:8013", "base_url: http://127.0.0.1:8013\n    timeout: 5"))
+
+    assert [problem.line for problem in found] == [6]
+
+
+def test_a_secret_that_stands_in_a_file_is_not_repeated(problems, small) -> None:
+    """Whatever is wrong with a secret field, its value is in no sentence."""
+    for value in ("hunter2", "[hunter2]", "'${hunter2}'", "{a: hunter2}", "'secret:vault:hunter2'"):
+        found = problems(small, sets=[f"{CHANGES}.api.auth.token={value}"])
+        assert found
+        assert "hunter2" not in "; ".join(problem.message for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("${URL}", "URL is not set"), ("${}", "${NAME}"), ("${a b}", "${NAME}"), ("${1A:x}", "${NAME}"), ("${A:{b}}", "${NAME}")],
+)
+def test_a_variable_that_cannot_be_filled_in_is_a_problem(problems, small, text, word) -> None:
+    """An unset variable without a default and a malformed one are told, each once."""
+    found = problems(small.replace("http://127.0.0.1:8013", f'"{text}"'))
+
+    assert [(problem.line, word in problem.message) for problem in found] == [(5, True)]
+
+
+@pytest.mark.parametrize(("name", "value"), [("MEDALLION_API_RPS", "0"), ("MEDALLION_API_RPS", "fast"), ("MEDALLION_ASYNC_HTTP", "maybe")])
+def test_a_wrong_variable_of_the_product_is_a_problem(problems, small, name, value) -> None:
+    """The variable is named."""
+    assert [problem.path for problem in problems(small, environ={name: value})] == [name]
+
+
+def test_a_file_name_that_is_no_pipeline_name_is_a_problem(problems, small) -> None:
+    """Then the name must be written down."""
+    assert [problem.path for problem in problems(small, name="My File.yaml")] == ["pipeline"]
+    assert not problems(small + "pipeline: mine\n", name="My File.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "just text", "config_version: 1\nsource: {}\nsources: []\n"])
+def test_what_is_no_pipeline_at_all_is_refused(loaded, text) -> None:
+    """Empty files, lists, text, and both forms at once."""
+    with pytest.raises(ConfigError):
+        loaded(text)
+
+
+NOT_YET = [
+    "sources.changes.parent={source: airlines}",
+    "sources.changes.api.auth={type: oauth2_client_credentials, client_id: a}",
+    "sources.changes.api.concurrency=auto",
+    "platform.bronze.formats=[parquet, csv]",
+    "platform.bronze.storage_backend=azure",
+    "platform.bronze.storage_backend=s3",
+    "platform.bronze.storage_backend=volumes",
+    "platform.silver={catalog: main, schema: travel}",
+    "silver.flights.model=incremental_merge",
+    "silver.airlines.model=periodic_snapshot",
+    "silver.flights.apply_as_truncates=a",
+    "silver.flights.deletes=soft",
+    "silver.flights.ignore_null_updates=true",
+    "silver.flights.ignore_null_updates=[a]",
+    "silver.flights.on_sequence_tie=quarantine",
+    "silver.flights.expectations=[{name: a, expr: b}]",
+    "silver.flights.max_quarantined={rows: 1}",
+    "silver.flights.snapshot_by=date",
+    "silver.flights.exports=[csv]",
+    "run.promote.trigger=processing_time",
+    "run.promote.interval=5m",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", NOT_YET)
+def test_what_is_not_built_yet_is_refused_by_name(loaded, small, setting) -> None:
+    """Valid by design, not built: never ignored; a plain ConfigError as soon as anything else is wrong."""
+    with pytest.raises(NotYetError) as alone:
+        loaded(small, sets=[setting])
+    with pytest.raises(ConfigError) as among_others:
+        loaded(small, sets=[setting, "run.on_source_failure=maybe"])
+
+    assert all("not built" in problem.message for problem in alone.value.problems)
+    assert alone.value.problems[0].path.startswith(setting.partition("=")[0].replace("silver={", "silver"))
+    assert not isinstance(among_others.value, NotYetError)
+    assert set(alone.value.problems) < set(among_others.value.problems)
+
+
+@pytest.mark.parametrize("kind", ["db", "file", "custom"])
+def test_other_sources_are_not_built_yet(loaded, small, kind) -> None:
+    """A source that is not an api is refused as not built, though its section is there."""
+    text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", f"    type: {kind}\n    {kind}: {{a: 1}}")
+
+    with pytest.raises(NotYetError):
+        loaded(text)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *[f"sources.changes.api.pagination={{{kind}}}" for kind in ("type: none", "type: page, size: 5", "type: offset, limit: 5",
+          "type: cursor, cursor_path: a.b", "type: link", "type: next_url, next_url_path: a")],
+        *[f"sources.changes.api.auth={{{kind}}}" for kind in ("type: none", "type: bearer, token: 'secret:file:/a'",
+          "type: basic, username: a, password: 'secret:databricks:a/b'", "type: api_key, name: a, value: 'secret:env:A', in: query")],
+        "silver.flights.model=scd_type_2", "silver.flights.model=full_merge_dedupe", "silver.airlines.model=scd_type_2",
+        "silver.flights.column_list=[id, a]", "silver.flights.except_column_list=[updated_at]", "silver.flights.deletes=hard",
+        "silver.flights.rename={a: b}", "silver.flights.on_sequence_tie=delete_wins", "silver.airlines.allow_empty_snapshot=true",
+        "silver.airlines.max_deleted={rows: 5}", "silver.flights.normalize={trim_strings: true}", "platform.bronze.storage_backend=hadoop",
+        "sources.changes.load_pattern=current_history", "sources.changes.api.params={date: '{run.date}'}",
+    ],
+)  # fmt: skip
+def test_what_is_built_loads(problems, small, setting) -> None:
+    """Each pagination, auth, model and list option that this version has is accepted."""
+    assert problems(small, sets=[setting]) == []
+
+
+def test_history_options_belong_to_history(problems, small) -> None:
+    """scd_type_2 takes tracked columns and names of its own; a tracked column must be shown, and no name may be taken twice."""
+    history = ["silver.flights.model=scd_type_2"]
+
+    assert not problems(
+        small, sets=[*history, "silver.flights.track_history_column_list=[a]", "silver.flights.history_columns={is_current: null}"]
+    )
+    for setting in ("track_history_column_list=[id]", "history_columns={start_at: id}", "history_columns={end_at: __START_AT}"):
+        assert [found.path.rpartition(".")[2] for found in problems(small, sets=[*history, f"silver.flights.{setting}"])] == [
+            setting.partition("=")[0]
+        ]
+    hidden = [*history, "silver.flights.except_column_list=[a]", "silver.flights.track_history_column_list=[a]"]
+    assert [found.path for found in problems(small, sets=hidden)] == ["silver.flights.track_history_column_list"]
+
+
+def test_a_table_of_another_pipeline_needs_no_source(problems) -> None:
+    """With bronze: there may be no source at all; without it, there must be one."""
+    bronze = "bronze: {system: a, table: b, load_pattern: cdc}, "
+    text = "config_version: 1\nsilver: {entity: a, %smodel: scd_type_1, keys: [id], sequence_by: [at]}\n"
+
+    assert not problems(text % bronze)
+    assert [found.path for found in problems(text % "")] == ["silver.a.source"]
+    assert [found.path for found in problems((text % bronze).replace(", sequence_by: [at]", ""))] == ["silver.a.sequence_by"]

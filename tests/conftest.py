@@ -1,0 +1,42 @@
+"""What all tests share: one Spark session, a clean environment, and no skips where a skip would hide something."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the person who runs the tests changes what they do."""
+    for name in list(os.environ):
+        if name.startswith(("MEDALLION_", "FLIGHTS_", "LAKE")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The one session of the suite: local, with Delta, as small as it goes."""
+    from medallion.spark import session
+
+    made = session("tests", master="local[2]", conf={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "3g"})
+    yield made
+    made.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests without Spark run first: what breaks quickly is seen quickly."""
+    items.sort(key=lambda item: item.get_closest_marker("spark") is not None)
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()) and item.get_closest_marker("spark") is None:
+            raise pytest.UsageError(f"{item.nodeid} uses Spark and is not marked so")
