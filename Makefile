@@ -24,8 +24,8 @@ quickstart: setup ## real flights from an API to Silver tables in ./lake (YEAR=1
 pull-the-plug: setup ## kills the job in mid-extraction and in mid-MERGE, runs it again, and compares the tables
 	@$(WITH_JAVA) $(PYTHON) -m scripts.pull_the_plug
 
-test-fast: setup ## the tests that need no Java (ARGS="-k name" for some of them)
-	$(PYTHON) -m pytest -m "not spark" $(ARGS)
+test-fast: setup ## the tests that need no Java and kill nothing (ARGS="-k name" for some of them)
+	$(PYTHON) -m pytest -m "not spark and not slow" $(ARGS)
 
 test: setup ## all tests
 	$(WITH_JAVA) $(PYTHON) -m pytest $(ARGS)

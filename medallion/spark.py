@@ -92,7 +92,7 @@ def _launch(name: str, wanted: Mapping[str, str]) -> None:
 
     conf = SparkConf().setAppName(name).setAll(list(wanted.items()))
     with LOG_FILE.open("ab") as log:
-        gateway = launch_gateway(conf, popen_kwargs={"stdout": log, "stderr": log})
+        gateway = launch_gateway(conf, popen_kwargs={"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
     SparkContext(conf=conf, gateway=gateway).setLogLevel("ERROR")
 
 

@@ -69,12 +69,12 @@ def _difference(first: Path, second: Path, table: Path) -> Difference:
     sides = [spark.read.format("delta").load(str(root / table)) for root in (first, second)]
     wanted = [sorted(column for column in side.columns if not column.startswith("__") or column in KEPT) for side in sides]
     expected, actual = (side.select(columns) for side, columns in zip(sides, wanted, strict=True))
-    same = expected.dtypes == actual.dtypes
-    return Difference(
-        name=name,
-        expected=expected.count(),
-        actual=actual.count(),
-        lost=expected.exceptAll(actual).count() if same else 0,
-        doubled=actual.exceptAll(expected).count() if same else 0,
-        same_columns=same,
-    )
+    if expected.dtypes != actual.dtypes:
+        return Difference(name=name, expected=expected.count(), actual=actual.count(), lost=0, doubled=0, same_columns=False)
+    # each different row with how often it stands on either side
+    both = expected.selectExpr("*", "1 AS __first", "0 AS __second").unionAll(actual.selectExpr("*", "0 AS __first", "1 AS __second"))
+    different = both.groupBy(*(f"`{column}`" for column in expected.columns)).agg({"__first": "sum", "__second": "sum"})
+    left, right = "`sum(__first)`", "`sum(__second)`"
+    sums = (f"sum({left})", f"sum({right})", f"sum(greatest({left} - {right}, 0))", f"sum(greatest({right} - {left}, 0))")
+    totals = [int(number or 0) for number in different.selectExpr(*sums).collect()[0]]
+    return Difference(name=name, expected=totals[0], actual=totals[1], lost=totals[2], doubled=totals[3], same_columns=True)

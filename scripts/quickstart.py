@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -23,9 +24,10 @@ MEDALLION = Path(sys.executable).with_name("medallion")
 END_OF_JANUARY, END_OF_YEAR = "2013-02-01T00:00:00Z", "2014-01-02T00:00:00Z"
 
 
-def whole_year() -> bool:
-    """Whether the year is asked for."""
-    return os.environ.get("YEAR", "").lower() in ("1", "true", "yes")
+def until(environment: Mapping[str, str]) -> str:
+    """Where the changes end: what FLIGHTS_UNTIL says, else the end of January, or of the year where YEAR is set."""
+    whole_year = environment.get("YEAR", "").lower() in ("1", "true", "yes")
+    return environment.get("FLIGHTS_UNTIL") or (END_OF_YEAR if whole_year else END_OF_JANUARY)
 
 
 def run_until_done(environment: dict[str, str]) -> int:
@@ -43,11 +45,10 @@ def run_until_done(environment: dict[str, str]) -> int:
 
 def main() -> int:
     """The exit status of the run, or of the API where that does not start."""
-    until = os.environ.get("FLIGHTS_UNTIL") or (END_OF_YEAR if whole_year() else END_OF_JANUARY)
     serve = ("--latency", os.environ.get("LATENCY") or "25", "--trouble", os.environ.get("TROUBLE") or "mild")
     try:
         with started(*serve) as api:
-            return run_until_done(os.environ | api.environment | {"FLIGHTS_UNTIL": until})
+            return run_until_done(os.environ | api.environment | {"FLIGHTS_UNTIL": until(os.environ)})
     except MedallionError as error:
         print(error, file=sys.stderr)
         return error.exit_status

@@ -14,9 +14,9 @@ import pyarrow.json
 
 from medallion.bronze.evolve import SchemaPlan, plan
 from medallion.bronze.fit import fit_all, tells
-from medallion.bronze.value import Value, decode, text, type_of_all
+from medallion.bronze.value import Value, decode, text, type_of_all, types_of
 from medallion.bronze.widen import joined as widest
-from medallion.bronze.widen import settled, with_empty
+from medallion.bronze.widen import narrowest, settled, with_empty
 from medallion.config.source import SchemaContract
 from medallion.errors import QualityError
 from medallion.schema import NOTHING, RESCUED, Array, Atom, Decimal, Nothing, Numbers, Struct, Type, landing_name
@@ -149,7 +149,7 @@ class RecordReader:
             column: fit_all(values[source], self.columns[column], arrow_type(self.columns[column])) for column, source in known.items()
         }
         misfits = {known[column]: list(one.misfits.values()) for column, one in fitted.items() if one.misfits}
-        seen = {name: type_of_all(values, timestamps=self.timestamps) for name, values in (misfits | unknown).items()}
+        seen = {name: types_of(values, timestamps=self.timestamps) for name, values in (misfits | unknown).items()}
         missing = [column for column in self.columns if column not in known] if rows else []
         planned = plan({}, self.columns, seen, self.contract, missing=missing)
         if planned.frozen:
@@ -159,7 +159,7 @@ class RecordReader:
             )
         self.columns = planned.columns
         known, unknown = self._sort(rows)
-        self._learn(rows, known, {name: seen[name] for name in unknown if name in seen})
+        self._learn(rows, known, {name: narrowest(seen[name]) for name in unknown if name in seen})
         left: list[dict[str, Value]] = [{NO_OBJECT: row} if isinstance(row, str) else {} for row in rows]
         for name in unknown:
             for row, rest in zip(rows, left, strict=True):

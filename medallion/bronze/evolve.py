@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from medallion.bronze.widen import joined, settled
+from medallion.bronze.widen import joined, narrowest, settled
 from medallion.config.source import SchemaContract
 from medallion.schema import Array, Struct, Type, landing_name
 
@@ -28,12 +28,12 @@ class SchemaPlan:
 def plan(
     declared: Mapping[str, Type],
     current: Mapping[str, Type],
-    seen: Mapping[str, Type],
+    seen: Mapping[str, Collection[Type]],
     contract: SchemaContract,
     *,
     missing: Collection[str] = (),
 ) -> SchemaPlan:
-    """The schema after *seen*: by source field, the type of the values of a new field, or of those that did not fit a known one.
+    """The schema after *seen*: by source field, the types of the values of a new field, or of those that did not fit a known one.
 
     *declared* columns exist from the start. A column changes its type only where ``type_changes: evolve`` says so, and then only
     to a wider one. *missing* are columns of which a page has no field.
@@ -41,16 +41,19 @@ def plan(
     columns = dict(current)
     changes, notes = _declare(declared, columns)
     rescued, frozen = set[str](), list[str]()
-    for name, kind in seen.items():
+    for name, kinds in seen.items():
         column = landing_name(name, columns)
         if column in columns:
-            if refused := _refused(columns[column], kind, contract):
-                frozen.append(f"{refused} in field {name!r}, column {column} {columns[column]}")
-            elif (wider := widened(columns[column], kind, contract)) != columns[column]:
-                changes.append(f"{column} {columns[column]} → {wider}")
-                columns[column] = wider
+            before = columns[column]
+            for kind in kinds:
+                if refused := _refused(columns[column], kind, contract):
+                    frozen.append(f"{refused} in field {name!r}, column {column} {before}")
+                else:
+                    columns[column] = widened(columns[column], kind, contract)
+            if columns[column] != before:
+                changes.append(f"{column} {before} → {columns[column]}")
             continue
-        landed = settled(kind)
+        landed = settled(narrowest(kinds))
         if landed is None:
             continue
         if contract.new_columns == "evolve":

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from decimal import Decimal as Exact
 from typing import Any, TypeAlias
 
-from medallion.bronze.widen import joined
+from medallion.bronze.widen import narrowest
 from medallion.schema import BOOLEAN, NOTHING, STRING, TIMESTAMP, Array, Numbers, Struct, Type
 
 Value: TypeAlias = Any
@@ -102,14 +102,14 @@ def type_of(value: Value, *, timestamps: bool) -> Type:
             return Array(type_of_all(value, timestamps=timestamps))
 
 
+def types_of(values: Iterable[Value], *, timestamps: bool) -> list[Type]:
+    """The different types of *values*, in the order in which they came."""
+    return list(dict.fromkeys(type_of(value, timestamps=timestamps) for value in values))
+
+
 def type_of_all(values: Iterable[Value], *, timestamps: bool) -> Type:
     """The narrowest type that holds all *values* without loss."""
-    whole: Type = NOTHING
-    for value in values:
-        kind = type_of(value, timestamps=timestamps)
-        if kind != whole:
-            whole = joined(whole, kind)
-    return whole
+    return narrowest(types_of(values, timestamps=timestamps))
 
 
 def float_exact(value: int) -> bool:

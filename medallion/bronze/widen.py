@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from medallion.schema import BIGINT, DOUBLE, STRING, Array, Atom, Decimal, Nothing, Numbers, Struct, Type, landing_name
+from collections.abc import Iterable
+
+from medallion.schema import BIGINT, DOUBLE, NOTHING, STRING, Array, Atom, Decimal, Nothing, Numbers, Struct, Type, landing_name
 
 
 def settled(seen: Type) -> Type | None:
@@ -53,6 +55,14 @@ def joined(one: Type, other: Type) -> Type:
             return _struct(one, other)
         case _:
             return STRING
+
+
+def narrowest(kinds: Iterable[Type]) -> Type:
+    """The narrowest type that holds the values of all *kinds*."""
+    whole: Type = NOTHING
+    for kind in kinds:
+        whole = joined(whole, kind)
+    return whole
 
 
 def _exact(digits: int, scale: int) -> Decimal | None:

@@ -8,6 +8,7 @@ from typing import Any
 from medallion.config.pipeline import Document
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_ABOUT = ("title", "description", "default")
 
 
 def schema() -> dict[str, Any]:
@@ -46,7 +47,7 @@ def _text_may_be_filled_in(section: dict[str, Any]) -> None:
     """Numbers and booleans may be written as ``${VAR:default}`` too."""
     variable = {"type": "string", "pattern": r"^\$\{.*\}$"}
     for key, value in section.get("properties", {}).items():
-        if value.get("type") in ("integer", "number", "boolean"):
-            limits = {name: value[name] for name in value if name not in ("description", "default", "title")}
-            others = {name: value[name] for name in ("title", "description", "default") if name in value}
-            section["properties"][key] = {**others, "anyOf": [limits, variable]}
+        options = value.get("anyOf", [{name: part for name, part in value.items() if name not in _ABOUT}])
+        if any(option.get("type") in ("integer", "number", "boolean") for option in options):
+            about = {name: part for name, part in value.items() if name in _ABOUT}
+            section["properties"][key] = {**about, "anyOf": [*options, variable]}

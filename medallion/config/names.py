@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from medallion.config.shape import fields, sections
 from medallion.config.values import Section
@@ -138,6 +139,7 @@ def _normal(word: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower().replace("-", "_").replace(" ", "_").replace(".", "_")
 
 
+@cache
 def _below(section: type[Section]) -> dict[str, str]:
     """Every key below *section*, breadth first, with its dotted path from there."""
     found: dict[str, str] = {}

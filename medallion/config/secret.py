@@ -16,7 +16,7 @@ from medallion.errors import Problem, SecretError
 
 PATTERN = r"^secret:(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|databricks:[^/]+/.+)$"
 MASK = "***"
-_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
 
 def _reference(value: str) -> str:
@@ -113,7 +113,7 @@ def _spelled(values: Iterable[str]) -> re.Pattern[str]:
 def _character(one: str) -> str:
     """A pattern for one character, as it is or as a URL has it; libraries differ in what they quote."""
     quoted = "".join(f"%(?i:{byte:02x})" for byte in one.encode())
-    return f"(?:{re.escape(one)}|{quoted}{'|[+]' if one == ' ' else ''})"
+    return f"(?:{quoted}|{re.escape(one)}{'|[+]' if one == ' ' else ''})"
 
 
 def _encoded(values: Iterable[str]) -> re.Pattern[str] | None:
@@ -141,7 +141,7 @@ def _without(text: str, encoded: re.Pattern[str]) -> str:
         first, last = found.span()
         while first > end and text[first - 1] in _BASE64:
             first -= 1
-        while last < len(text) and text[last] in _BASE64:
+        while last < len(text) and (text[last] in _BASE64 or text[last] == "="):
             last += 1
         kept += [text[end:first], MASK]
         end = last

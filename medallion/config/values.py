@@ -54,7 +54,9 @@ def parse_instant(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError(f"must be a date or an instant in ISO 8601, such as 2026-11-23 or 2026-11-23T08:00:00Z, got {value!r}")
     try:
-        instant = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value.strip()))
+        # Python 3.10 reads neither Z nor fractions of other than three or six digits.
+        text = re.sub(r"\.(\d+)", lambda found: f".{found[1][:6]:0<6}", re.sub(r"[zZ]$", "+00:00", value.strip()), count=1)
+        instant = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"must be a date or an instant in ISO 8601, such as 2026-11-23 or 2026-11-23T08:00:00Z, got {value!r}") from None
     return instant.astimezone(timezone.utc) if instant.tzinfo else instant.replace(tzinfo=timezone.utc)

@@ -10,8 +10,10 @@ import yaml
 from medallion.config.node import Node, Origin, Value
 from medallion.errors import ConfigError, Problem
 
-MOST_NODES = 100_000
+MOST_NODES = 50_000
 """Aliases repeat what they name; a file that would grow beyond this is refused."""
+
+LONGEST_NUMBER = 100
 
 _CORE = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
@@ -38,24 +40,32 @@ def read(text: str, *, file: str, label: str | None = None) -> Node:
 
     Raises ConfigError with every problem of the text, each with its line.
     """
-    loader = StrictLoader(text)
     try:
-        root = loader.get_single_node()
+        root = _composed(text)
+        if root is None:
+            return Node(value={}, origin=Origin(label=label or file, file=file, line=1))
+        builder = _Builder(file=file, label=label or file)
+        tree = builder.node(root, "", root.start_mark.line + 1)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = ", ".join(part for part in (error.context, error.problem) if part)
         raise ConfigError([Problem(path="", message=f"not YAML: {said}", file=file, line=mark.line + 1 if mark else None)]) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError([Problem(path="", message=f"not YAML: {' '.join(str(error).split())}", file=file)]) from error
-    finally:
-        loader.dispose()
-    if root is None:
-        return Node(value={}, origin=Origin(label=label or file, file=file, line=1))
-    builder = _Builder(file=file, label=label or file)
-    tree = builder.node(root, "", root.start_mark.line + 1)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, int(error.position)) + 1
+        raise ConfigError([Problem(path="", message=f"not YAML: {error.reason}", file=file, line=line)]) from error
+    except RecursionError as error:
+        raise ConfigError([Problem(path="", message="not a configuration: it is nested too deeply", file=file)]) from error
     if builder.problems:
         raise ConfigError(builder.problems)
     return tree
+
+
+def _composed(text: str) -> yaml.Node | None:
+    loader = StrictLoader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
 
 
 class _Builder:
@@ -93,7 +103,7 @@ class _Builder:
                 return None
             if kind == "bool" and text in ("true", "false"):
                 return text == "true"
-            if kind == "int" and _INTEGER.fullmatch(text):
+            if kind == "int" and _INTEGER.fullmatch(text) and len(text) <= LONGEST_NUMBER:
                 return int(text)
             if kind == "float" and (_FLOAT.fullmatch(text) or _INTEGER.fullmatch(text)):
                 return float(text)

@@ -19,14 +19,15 @@ page is a slice of bytes.
 
 from __future__ import annotations
 
+from array import array
 from calendar import timegm
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medallion.demo.flights import HOUR, MINUTE
+from medallion.demo.flights import HOUR, MINUTE, timed
 
 MONTHS = tuple(range(1, 14))
 """January 2013 to January 2014, when the last flights arrive."""
@@ -52,10 +53,21 @@ def month_start(month: int) -> int:
     return timegm((2013 + (month - 1) // 12, (month - 1) % 12 + 1, 1, 0, 0, 0))
 
 
-def build(flights: pa.Table, month: int) -> Segment:
-    """The changes of *flights* whose ``updated_at`` lies in *month*."""
+def _integers(values: Iterable[int]) -> pa.Array:
+    """Arrow's own conversion of Python sequences imports pandas, which takes longer than preparing a month."""
+    numbers = array("q", values)
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
+
+
+_FIRST_SECONDS = _integers(month_start(month) for month in range(0, 15))
+"""Of each month, by its number."""
+
+
+def build(listed: pa.Table, month: int) -> Segment:
+    """The changes of the *listed* flights whose ``updated_at`` lies in *month*."""
     start, end = month_start(month), month_start(month + 1)
-    near = flights.filter(pc.and_(pc.greater_equal(flights["month"], month - 1), pc.less_equal(flights["month"], month))).combine_chunks()
+    near = listed.filter(pc.and_(pc.greater_equal(listed["month"], month - 1), pc.less_equal(listed["month"], month)))
+    near = timed(near.combine_chunks())
     near = near.append_column("static", _static(near))
     changes = pa.concat_tables([_of_kind(near, rank, start, end) for rank in range(len(_KINDS))])
     late = pc.if_else(_chosen(changes["seed"], 40_503), pc.add(MINUTE, _spread(changes["seed"], 69_069, 21_540)), 0)
@@ -67,10 +79,10 @@ def build(flights: pa.Table, month: int) -> Segment:
     turn = pc.min_element_wise(everything["turn"], end - 1)
     everything = everything.set_column(everything.schema.get_field_index("turn"), "turn", turn)
     everything = everything.sort_by([("turn", "ascending"), ("at", "ascending"), ("seed", "ascending")]).combine_chunks()
-    text = pa.concat_arrays(everything["text"].chunks or [pa.array([], pa.string())])
+    text = pa.concat_arrays(everything["text"].chunks or [pa.nulls(0, pa.string())])
     _, offsets, data = text.buffers()
     return Segment(
-        at=pa.concat_arrays(everything["at"].chunks or [pa.array([], pa.int64())]),
+        at=pa.concat_arrays(everything["at"].chunks or [pa.nulls(0, pa.int64())]),
         text=memoryview(data or b""),
         offsets=memoryview(offsets).cast("B").cast("i"),
     )
@@ -110,8 +122,8 @@ def _static(near: pa.Table) -> pa.ChunkedArray:
 def _scheduled_at(flights: pa.Table) -> pa.ChunkedArray:
     """Six to nine hours ahead, but never in another month (UTC) than the flight's own (local)."""
     ahead = pc.subtract(pc.subtract(flights["sched_dep"], 6 * HOUR), _spread(flights["row"], 747_796_405, 3 * HOUR))
-    first = pc.take(pa.array([0, *(month_start(month) for month in MONTHS)]), flights["month"])
-    last = pc.take(pa.array([0, *(month_start(month + 1) - 1 for month in MONTHS)]), flights["month"])
+    first = pc.take(_FIRST_SECONDS, flights["month"])
+    last = pc.subtract(pc.take(_FIRST_SECONDS, pc.add(flights["month"], 1)), 1)
     return pc.max_element_wise(pc.min_element_wise(ahead, last), first)
 
 
@@ -177,5 +189,5 @@ def _number(value: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _joined(rows: int, *parts: pa.ChunkedArray | str) -> pa.ChunkedArray:
     if rows == 0:
-        return pa.chunked_array([[]], pa.string())
+        return pa.chunked_array([pa.nulls(0, pa.string())])
     return pc.binary_join_element_wise(*parts, "")

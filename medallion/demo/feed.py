@@ -35,7 +35,7 @@ class Feed:
         """A month of ``updated_at``; 13 is January 2014."""
         if month not in self._segments:
             if self._flights is None:
-                self._flights = flights.read()
+                self._flights = flights.listed()
             self._segments[month] = changes.build(self._flights, month)
             pa.default_memory_pool().release_unused()
         return self._segments[month]

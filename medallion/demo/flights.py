@@ -22,20 +22,25 @@ from medallion.demo import dataset
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 """In seconds; every instant in this package is whole seconds since 1970, UTC."""
 
-_UNLISTED = {"BQN": -4, "PSE": -4, "SJU": -4, "STT": -4}
-"""Hours from UTC of the destinations that airports.csv lacks: Puerto Rico and the Virgin Islands, no summer time."""
+_UNLISTED = -4
+"""Hours from UTC of the destinations that airports.csv lacks (BQN, PSE, SJU, STT): all in the Caribbean, no summer time."""
 _SUMMER = (1_362_880_800, 1_383_444_000)
 """2013-03-10 02:00 to 2013-11-03 02:00 as local clock readings: between them summer time holds in the United States."""
 
 
-def read() -> pa.Table:
-    """One row for each flight, in the file's order, as of its end: what is not known even then is null.
+def listed() -> pa.Table:
+    """One row for each flight as the file has it, with its number in the file as ``row``."""
+    raw = dataset.read("flights")
+    return raw.append_column("row", pc.subtract(pc.cumulative_sum(pa.repeat(1, raw.num_rows)), 1))
+
+
+def timed(raw: pa.Table) -> pa.Table:
+    """The listed flights *raw*, in their order, as of their end: what is not known even then is null.
 
     Columns: ``id`` (unique over the year), ``row``, ``month``, ``flight_date``, ``carrier``, ``flight``, ``tailnum``,
     ``origin``, ``dest``, ``distance`` (miles), ``sched_dep``, ``dep_time``, ``sched_arr``, ``arr_time`` (seconds since
     1970), ``dep_delay``, ``arr_delay``, ``air_time`` (minutes).
     """
-    raw = dataset.read("flights")
     sched_dep = pc.add(_instant(raw["time_hour"]), pc.multiply(raw["minute"], MINUTE))
     dep_time = pc.add(sched_dep, pc.multiply(raw["dep_delay"], MINUTE))
     date = pc.binary_join_element_wise("2013", _padded(raw["month"], 2), _padded(raw["day"], 2), "-")
@@ -49,7 +54,7 @@ def read() -> pa.Table:
     )
     columns = {
         "id": name,
-        "row": pa.array(range(raw.num_rows), pa.int64()),
+        "row": raw["row"],
         "month": raw["month"],
         "flight_date": date,
         **{column: raw[column] for column in ("carrier", "flight", "tailnum", "origin", "dest", "distance")},
@@ -77,11 +82,9 @@ def _padded(number: pa.ChunkedArray, width: int) -> pa.ChunkedArray:
 def _offsets(dest: pa.ChunkedArray) -> pa.Table:
     """For each flight the destination's hours from UTC in winter, and whether it keeps summer time."""
     airports = dataset.read("airports")
-    codes = pa.concat_arrays([airports["faa"].combine_chunks(), pa.array(list(_UNLISTED))])
-    hours = pa.concat_arrays([airports["tz"].combine_chunks(), pa.array(list(_UNLISTED.values()), pa.int64())])
-    summer = pc.equal(pa.concat_arrays([airports["dst"].combine_chunks(), pa.array(["N"] * len(_UNLISTED))]), "A")
-    at = pc.index_in(dest, value_set=codes)
-    return pa.table({"hours": hours.take(at.combine_chunks()), "summer": summer.take(at.combine_chunks())})
+    at = pc.index_in(dest, value_set=airports["faa"].combine_chunks())
+    hours, summer = airports["tz"].take(at), pc.equal(airports["dst"], "A").take(at)
+    return pa.table({"hours": pc.coalesce(hours, _UNLISTED), "summer": pc.coalesce(summer, False)})
 
 
 def _utc(day: pa.ChunkedArray, reading: pa.ChunkedArray, offset: pa.Table) -> pa.ChunkedArray:

@@ -124,7 +124,7 @@ class Asker:
             return await once()
 
         # tenacity costs as much as the request itself on a fast network, so it comes in only when there is something to retry.
-        return cast(Fetched, await async_retrying(self.policy, sleep=self.clock.pause, on_retry=on_retry)(again))
+        return await async_retrying(self.policy, sleep=self.clock.pause, on_retry=on_retry)(again)
 
     def fetch_blocking(
         self,
@@ -140,7 +140,7 @@ class Asker:
         def once() -> Fetched:
             return _drive_blocking(self.attempt(request, lambda: position, guess=False), transport, sleep)
 
-        return cast(Fetched, retrying(self.policy, sleep=sleep, on_retry=on_retry)(once))
+        return retrying(self.policy, sleep=sleep, on_retry=on_retry)(once)
 
 
 async def _drive(effects: Effects, transport: Transport, pause: Callable[[float], Awaitable[None]]) -> Fetched:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, PaginationError
 from medallion.prefetch.attempt import Fetched
 from medallion.prefetch.handover import Delivery
 from medallion.source.decode import Decoded
@@ -71,7 +71,7 @@ class LaneState:
         while self._asked and (outcome := self._asked[0].outcome) is not None:
             if not isinstance(outcome, Fetched):
                 raise outcome
-            asked = self._asked.popleft()
+            self._asked.popleft()
             position, following = self._head, self._next(outcome)
             self._head, self.done = following, following == DONE
             self._keep(dropped)
@@ -84,7 +84,6 @@ class LaneState:
                 wire_bytes=outcome.answer.wire_bytes,
                 seconds=outcome.seconds,
             )
-            asked.outcome = None
 
     def _note(self, position: Position, *, guess: bool) -> Asked:
         asked = Asked(position=position, request=self._endpoint.request(self._base, position), guess=guess)
@@ -98,12 +97,14 @@ class LaneState:
         if following is None:
             following = self._endpoint.next_after(request, self._head, fetched.decoded, fetched.answer)
         mark = paginator.mark(request, self._head)
-        if mark is None:
-            self._guard.pass_records(fetched.decoded.records, page=request.shown)
-        elif following != DONE:
-            self._guard.pass_mark(mark)
-            ahead = paginator.mark(self._endpoint.request(self._base, following), following)
-            self._guard.refuse(ahead or "", page=request.shown)
+        try:
+            if mark is None:
+                self._guard.pass_records(fetched.decoded.records)
+            elif following != DONE:
+                self._guard.pass_mark(mark)
+                self._guard.refuse(paginator.mark(self._endpoint.request(self._base, following), following) or "")
+        except PaginationError as error:
+            raise PaginationError(f"{request.shown}: {error.sentence}") from error
         return following
 
     def _keep(self, dropped: list[Asked]) -> None:

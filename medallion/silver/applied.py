@@ -78,8 +78,8 @@ def since(table: DeltaTable, started_at: datetime) -> list[Applied]:
     frame = table.frame()
     if frame is None:
         return []
-    rows = frame.where(F.col("started_at") >= F.lit(started_at)).orderBy("started_at").collect()
-    return [Applied(**row.asDict()) for row in rows]
+    rows = frame.where(F.col("started_at") >= F.lit(started_at)).collect()
+    return sorted((Applied(**row.asDict()) for row in rows), key=lambda row: row.started_at)
 
 
 def _first(frame: DataFrame) -> Applied | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark.sql import Row as SparkRow
 from pyspark.sql import functions as F
@@ -155,7 +155,7 @@ def _snapshot_events(
 
 def _expected(told: Sequence[Event], shown: dict[str, str], entity: Entity, values: Sequence[str]) -> list[tuple[Any, ...]]:
     """The rows that the oracle makes of one key's events, as :func:`_found` spells rows."""
-    tie = "delete_wins" if entity.on_sequence_tie == "delete_wins" else "last_wins"
+    tie: Literal["last_wins", "delete_wins"] = "delete_wins" if entity.on_sequence_tie == "delete_wins" else "last_wins"
     if entity.model != "scd_type_2":
         now = current(told, tie=tie)
         return [] if now is None else [tuple(now.values[name] for name in shown.values())]

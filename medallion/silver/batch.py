@@ -177,7 +177,6 @@ class MicroBatch:
         return self._apply(none.drop(*history_columns), work, snapshot_at)
 
     def _remember(self, work: Tables, delivery: Delivery, counts: Counts, refused: int, started: datetime, since: float) -> None:
-        at, metrics = work.target.last_commit()
         run = delivery.snapshot
         applied.write(
             work.applied,
@@ -196,10 +195,10 @@ class MicroBatch:
                 started_at=started,
                 seconds=self.clock.monotonic() - since,
                 table_id=work.target.table_id(),
-                table_version=at,
-                inserted=metrics.get("numTargetRowsInserted", 0),
-                updated=metrics.get("numTargetRowsUpdated", 0),
-                deleted=metrics.get("numTargetRowsDeleted", 0),
+                table_version=work.target.version(),
+                inserted=counts.written.inserted,
+                updated=counts.written.updated,
+                deleted=counts.written.deleted,
                 identity=identity(self.entity, self.load_pattern),
                 runtime=f"medallion {_version()}, Spark {work.target.spark.version}",
                 attempt=self.attempt,

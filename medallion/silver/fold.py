@@ -40,9 +40,9 @@ def _tied(values: Sequence[str], same_sequence: WindowSpec) -> Column:
 def newest(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tie: Tie) -> DataFrame:
     """The event of highest rank of each key, with ``__ties``: how many sequences of the key are contested."""
     key = [col(name) for name in keys]
-    by_sequence = Window.partitionBy(*key, col(SEQUENCE)).orderBy(*rank(tie))
+    by_sequence = Window.partitionBy(*key, col(SEQUENCE)).orderBy(*rank(tie)[1:])
     by_key = Window.partitionBy(*key).orderBy(*rank(tie))
-    # A sort by (key, rank) serves all three windows: no second shuffle.
+    # Named so that one sort by (key, rank) serves all windows: the sequence is in the partition or in the order, never in both.
     seen = events.withColumns(
         {
             "__contested": (F.lead(F.lit(1)).over(by_sequence).isNull() & _tied(values, by_sequence)).cast("int"),
@@ -65,7 +65,7 @@ def history(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tr
     """
     key = [col(name) for name in keys]
     order = [*rank(tie), col(ORIGIN)]
-    by_sequence = Window.partitionBy(*key, col(SEQUENCE)).orderBy(*order)
+    by_sequence = Window.partitionBy(*key, col(SEQUENCE)).orderBy(*order[1:])
     by_key = Window.partitionBy(*key).orderBy(*order)
     before, after = F.lag(ORIGIN).over(by_key), F.lead(ORIGIN).over(by_key)
     same_as_before = F.lag(SEQUENCE).over(by_key).eqNullSafe(col(SEQUENCE))

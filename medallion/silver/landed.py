@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from medallion.bronze.entry import Chunk, ChunkEntry, RunCompleted, SchemaEntry
 from medallion.bronze.log import Stored, newest, read
@@ -154,7 +153,7 @@ class Landed:
         for schema_id, group in by_schema.items():
             written = schemas[schema_id] | {"_rescued": "string", "_row": "bigint"}
             ddl = ", ".join(f"{quoted(name)} {kind}" for name, kind in written.items())
-            files = self.spark.read.schema(StructType.fromDDL(ddl)).parquet(*[self.path(placed) for placed in group])
+            files = self.spark.read.schema(ddl).parquet(*[self.path(placed) for placed in group])
             places = self.spark.createDataFrame(
                 [(_base(placed), placed.version, placed.chunk.ordinal) for placed in group], "__file string, __version bigint, __chunk int"
             )

@@ -170,7 +170,7 @@ def _plan(
         if last is not None:
             for sentence in applied.check_table(work.target, last, identity(entity, where.load_pattern)):
                 listener(Noticed(subject=entity.entity, sentence=sentence))
-    after = START if replay or last is None else {"version": last.last_version, "sha256": last.sha256}
+    after: dict[str, Any] = START if replay or last is None else {"version": last.last_version, "sha256": last.sha256}
     landed = Landed(spark=spark, root=where.bronze)
     newest = landed.newest(at_least=after["version"])
     if newest < after["version"]:

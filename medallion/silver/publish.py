@@ -22,6 +22,15 @@ _MISSING = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Written:
+    """Rows that a MERGE wrote."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeltaTable:
     """The Delta table at a path or URI."""
 
@@ -78,23 +87,19 @@ class DeltaTable:
         """The rows are in the table, whose columns grow by theirs; the table is made if it is missing."""
         rows.write.format("delta").mode("append").option("mergeSchema", "true").save(self.path)
 
-    def merge(self, source: DataFrame, *, on: str, clauses: Sequence[str]) -> None:
-        """``MERGE INTO`` the table (alias t) ``USING`` *source* (alias s)."""
+    def merge(self, source: DataFrame, *, on: str, clauses: Sequence[str]) -> Written:
+        """``MERGE INTO`` the table (alias t) ``USING`` *source* (alias s); what it wrote."""
         view = f"medallion_{uuid.uuid4().hex}"
         source.createOrReplaceTempView(view)
         try:
-            self.spark.sql(f"MERGE INTO {self.name} t USING {view} s ON {on} {' '.join(clauses)}")
+            row = self.spark.sql(f"MERGE INTO {self.name} t USING {view} s ON {on} {' '.join(clauses)}").collect()[0]
         finally:
             self.spark.catalog.dropTempView(view)
+        return Written(inserted=row["num_inserted_rows"], updated=row["num_updated_rows"], deleted=row["num_deleted_rows"])
 
     def version(self) -> int:
         """The newest version of the Delta log."""
         return int(self.spark.sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()[0]["version"])
-
-    def last_commit(self) -> tuple[int, dict[str, int]]:
-        """The newest version and the whole-number metrics of its operation."""
-        row = self.spark.sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()[0]
-        return int(row["version"]), {name: int(value) for name, value in (row["operationMetrics"] or {}).items() if value.isdigit()}
 
     def table_id(self) -> str:
         """The id that Delta gave the table when it was made."""

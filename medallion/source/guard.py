@@ -31,18 +31,16 @@ class Guard:
         if self._steps == self._stride:
             self._milestone, self._stride = digest, self._stride * 2
 
-    def refuse(self, mark: str, *, page: str) -> None:
-        """Raises PaginationError if the page that *mark* stands for was read before; *page* says where it was found."""
+    def refuse(self, mark: str) -> None:
+        """Raises PaginationError if the page that *mark* stands for was read before."""
         digest = _digest(mark)
         if digest in self._seen or digest == self._milestone:
-            raise PaginationError(f"{page}: the next page is one that was read before; the source goes round in circles")
+            raise PaginationError("the next page is one that was read before; the source goes round in circles")
 
-    def pass_records(self, records: Sequence[bytes], *, page: str) -> None:
+    def pass_records(self, records: Sequence[bytes]) -> None:
         """Takes note of a page's records; PaginationError if they are, one by one, those of the page before."""
         if records and records == self._previous:
-            raise PaginationError(
-                f"{page}: the same {len(records)} records as on the page before; the source seems to ignore the page parameter"
-            )
+            raise PaginationError(f"the same {len(records)} records as on the page before; the source seems to ignore the page parameter")
         self._previous = records
 
 

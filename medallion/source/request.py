@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from medallion.config.secret import MASK
@@ -25,7 +26,7 @@ class Request:
     body: bytes | None = None
     hidden: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def target(self) -> str:
         """The whole URL, percent-encoded, as it goes over the wire; it may hold credentials."""
         if not self.params:

@@ -39,7 +39,7 @@ API = [
     ("api.headers={Authorization: abc}", "api.headers.Authorization", "auth"),
     ("api.params={api_key: abc}", "api.params.api_key", "auth"),
     ("api.auth={type: http_basic}", "api.auth", "did you mean basic?"),
-    ("api.auth={}", "api.auth", "type: required"),
+    ("api.pagination={}", "api.pagination", "type: required"),
     ("api.auth={type: basic, username: a}", "api.auth.password", "required"),
     ("api.auth={type: bearer, token: abc}", "api.auth.token", "reference"),
     ("api.auth={type: bearer, token: '${TOKEN}'}", "api.auth.token", "secret:env:NAME"),
@@ -89,6 +89,7 @@ ENTITY = [
     ("normalize={trim_strings: on}", "normalize.trim_strings", "true or false"),
 ]  # fmt: skip
 
+INCREMENTAL = "sources.airlines.api.incremental={cursor_field: a, initial_value: 2013-01-01, start_param: s}"
 WHOLE = [
     ("config_version=2", "config_version", "1"),
     ("platform.bronze.max_file_size_mb=65", "platform.bronze.max_file_size_mb", "64 or less"),
@@ -103,7 +104,7 @@ WHOLE = [
     ("sources={}", "sources", "list"),
     ("sources.airlines.name=changes", "sources.changes.name", "two sources"),
     ("sources.airlines.table=flight_changes", "sources.airlines.table", "changes"),
-    ("sources.airlines.api.incremental={cursor_field: a, initial_value: 2013-01-01, start_param: s}", "sources.airlines.api.incremental", "complete snapshot"),
+    (INCREMENTAL, "sources.airlines.api.incremental", "complete snapshot"),
     ("silver.airlines.entity=flights", "silver.flights.entity", "two tables"),
     ("silver.airlines.apply_as_deletes=a", "silver.airlines.apply_as_deletes", "absence"),
     ("silver.airlines.on_sequence_tie=error", "silver.airlines.on_sequence_tie", "snapshot"),

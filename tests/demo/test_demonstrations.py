@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,7 +107,9 @@ def test_extraction_is_killed_after_a_few_chunks(tmp_path: Path, monkeypatch: py
     log = tmp_path / "lake" / pull_the_plug.LOG
     log.mkdir(parents=True)
     (tmp_path / "entry").write_bytes(chunk(1))
-    text = f'for n in 0 1 2 3 4 5 6 7; do cp {tmp_path}/entry "$LAKE/{pull_the_plug.LOG}/$n.json"; done; sleep 300 & echo $! > {tmp_path}/child; wait'
+    text = f"""
+for n in 0 1 2 3 4 5 6 7; do cp {tmp_path}/entry "$LAKE/{pull_the_plug.LOG}/$n.json"; done
+sleep 300 & echo $! >{tmp_path}/child; wait"""
     monkeypatch.setattr(pull_the_plug, "MEDALLION", program(tmp_path / "job", text))
     killed = pull_the_plug.kill_in_extraction(API, tmp_path / "lake", tmp_path / "output")
     assert killed.seen.endswith("log entries")
@@ -138,37 +140,44 @@ def test_two_lakes_of_old_are_not_overwritten(tmp_path: Path, monkeypatch: pytes
     assert pull_the_plug.main() == 2
 
 
+def test_year_takes_the_year() -> None:
+    """January is the default, YEAR=1 the year, and FLIGHTS_UNTIL wins over both."""
+    assert quickstart.until({}) == quickstart.until({"YEAR": ""}) == "2013-02-01T00:00:00Z"
+    assert quickstart.until({"YEAR": "1"}) == "2014-01-02T00:00:00Z"
+    assert quickstart.until({"YEAR": "1", "FLIGHTS_UNTIL": "2013-03-01"}) == "2013-03-01"
+
+
 @pytest.mark.usefixtures("signals")
-@pytest.mark.parametrize(("year", "until"), [("", "2013-02-01T00:00:00Z"), ("1", "2014-01-02T00:00:00Z")])
-def test_quickstart_hands_on_the_status_and_stops_its_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, year: str, until: str
-) -> None:
+def test_quickstart_hands_on_the_status_and_stops_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run finds the API by its environment, its exit status is the quickstart's, and the API is gone afterwards."""
-    text = f'exec 3<>/dev/tcp/127.0.0.1/"${{FLIGHTS_URL##*:}}" && echo "$FLIGHTS_UNTIL $FLIGHTS_URL ${{#FLIGHTS_TOKEN}} $1" > {tmp_path}/said; exit 3'
+    text = f"""
+exec 3<>/dev/tcp/127.0.0.1/"${{FLIGHTS_URL##*:}}" || exit 1
+echo "$FLIGHTS_UNTIL $FLIGHTS_URL ${{#FLIGHTS_TOKEN}} $1" >{tmp_path}/said
+exit 3"""
     monkeypatch.setattr(quickstart, "MEDALLION", program(tmp_path / "job", text))
-    monkeypatch.setenv("YEAR", year)
     assert quickstart.main() == 3
     said = (tmp_path / "said").read_text().split()
-    assert (said[0], said[2], said[3]) == (until, "32", "run")
-    gone = subprocess.run(["/bin/bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{said[1].rpartition(':')[2]}"], capture_output=True, check=False)
-    assert gone.returncode != 0
+    assert (said[0], said[2], said[3]) == ("2013-02-01T00:00:00Z", "32", "run")
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", int(said[1].rpartition(":")[2]))):
+        pass
 
 
 @pytest.mark.spark
 def test_tables_are_compared_as_multisets(tmp_path: Path, spark: SparkSession) -> None:
     """Rows that are missing, doubled or changed are counted; which batch wrote a row does not matter, its validity does."""
-    rows = [("a", 1, 10), ("b", 2, 20)]
-    variants = {"equal": [("b", 2, 21), ("a", 1, 11)], "less": rows[:1], "doubled": [*rows, rows[0]], "changed": [("a", 9, 10), rows[1]]}
-    for name, second in variants.items():
-        for root, content in (("first", rows), ("second", second)):
-            frame = spark.createDataFrame(content, "id string, __START_AT int, __batch int").coalesce(1)
-            frame.write.format("delta").save(str(tmp_path / root / "domain=d" / f"entity={name}" / "v1"))
-    spark.createDataFrame(rows, "id string, n int, m int").write.format("delta").save(str(tmp_path / "first/domain=d/entity=lone/v1"))
+
+    def write(root: str, name: str, rows: list[tuple[str, int, int]]) -> None:
+        frame = spark.createDataFrame(rows, "id string, __START_AT int, __batch int").coalesce(1)
+        frame.write.format("delta").save(str(tmp_path / root / "domain=d" / f"entity={name}" / "v1"))
+
+    write("first", "equal", [("a", 1, 10), ("b", 2, 20)])
+    write("second", "equal", [("b", 2, 21), ("a", 1, 11)])
+    write("first", "different", [("a", 1, 10), ("b", 2, 20), ("c", 3, 30)])
+    write("second", "different", [("a", 1, 10), ("a", 1, 10), ("a", 1, 10), ("b", 9, 20)])
+    (tmp_path / "first" / "domain=d" / "entity=lone" / "v1" / "_delta_log").mkdir(parents=True)
     found = {each.name: each for each in lake_compare.differences(tmp_path / "first", tmp_path / "second")}
-    assert {name: (each.equal, each.lost, each.doubled) for name, each in found.items()} == {
-        "equal": (True, 0, 0),
-        "less": (False, 1, 0),
-        "doubled": (False, 0, 1),
-        "changed": (False, 1, 1),
-        "lone": (False, 0, 0),
+    assert {name: (each.equal, each.expected, each.actual, each.lost, each.doubled) for name, each in found.items()} == {
+        "equal": (True, 2, 2, 0, 0),
+        "different": (False, 3, 4, 2, 3),
+        "lone": (False, 0, 0, 0, 0),
     }

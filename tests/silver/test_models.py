@@ -31,9 +31,7 @@ VALUES = ("k", "v", "name", "age")
 
 def frame(spark: SparkSession, events: Iterable[Event]) -> DataFrame:
     """The events as the models take them."""
-    rows = [
-        (e.key, e.values.get("v"), e.values.get("name"), e.values.get("age"), e.sequence, e.delete, *e.position) for e in events
-    ]
+    rows = [(e.key, e.values.get("v"), e.values.get("name"), e.values.get("age"), e.sequence, e.delete, *e.position) for e in events]
     return spark.createDataFrame(rows, SCHEMA)
 
 
@@ -55,9 +53,7 @@ def found(work: Tables, told: Entity) -> list[tuple[Any, ...]]:
     rows = work.target.frame()
     assert rows is not None
     ranges = ("__START_AT", "__END_AT") if told.model == "scd_type_2" else ()
-    return sorted(
-        ((row["k"], row["v"], row["age"], *[row[name] for name in ranges], *row[EVENT][1:]) for row in rows.collect()), key=str
-    )
+    return sorted(((row["k"], row["v"], row["age"], *[row[name] for name in ranges], *row[EVENT][1:]) for row in rows.collect()), key=str)
 
 
 def expected(events: Iterable[Event], told: Entity) -> list[tuple[Any, ...]]:

@@ -44,7 +44,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 COLUMNS = {"id": "bigint", "v": "string", "s": "bigint", "op": "string"}
-HISTORY = {"entity": "h", "model": "scd_type_2", "keys": ["id"], "sequence_by": ["s"], "apply_as_deletes": "op = 'D'", "except_column_list": ["op"]}
+HISTORY = {
+    "entity": "h",
+    "model": "scd_type_2",
+    "keys": ["id"],
+    "sequence_by": ["s"],
+    "apply_as_deletes": "op = 'D'",
+    "except_column_list": ["op"],
+}
 CURRENT = {"entity": "c", "model": "scd_type_1", "keys": ["id"], "sequence_by": ["s"], "apply_as_deletes": "op = 'D'"}
 SNAPSHOT = {"entity": "f", "model": "full_merge_dedupe", "keys": ["id"]}
 

@@ -12,7 +12,7 @@ from medallion.failpoint import failpoint
 from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col
 from medallion.silver.fold import TIES, newest
 from medallion.silver.models.tables import EVENT, Counts, Tables, event_column, keys_in_table, published
-from medallion.silver.publish import equal, insert_all, set_all
+from medallion.silver.publish import Written, equal, insert_all, set_all
 from medallion.spark import held
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
                 ],
             )
         failpoint("batch.journal")
+        written = Written()
         if events_left:
             columns = [field.name for field in schema.fields if field.name in shown]
             newer = _outranks(entity)
-            tables.target.merge(
+            written = tables.target.merge(
                 batch,
                 on=equal(keys),
                 clauses=[
@@ -63,7 +64,7 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
                     f"WHEN NOT MATCHED AND NOT s.{DELETE} THEN {insert_all(columns)}",
                 ],
             )
-    return Counts(ties=ties, deletes=deletes)
+    return Counts(ties=ties, written=written)
 
 
 def _outranks(entity: Entity) -> str:

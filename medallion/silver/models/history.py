@@ -52,10 +52,8 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
     folded = history(known, keys=keys, values=values, tracked=tracked_columns(values, entity), tie=entity.on_sequence_tie)
     with held(folded) as fold:
         remembered = ~col(EXACT) & (col(ORIGIN) != JOURNAL)
-        totals = fold.agg(
-            *[F.sum(flag.cast("long")) for flag in (col(LATE), remembered, col(TIES) > 0, col(DELETE) & (col(ORIGIN) == BATCH))]
-        ).collect()[0]
-        late, to_remember, ties, deletes = (int(total or 0) for total in totals)
+        totals = fold.agg(*[F.sum(flag.cast("long")) for flag in (col(LATE), remembered, col(TIES) > 0)]).collect()[0]
+        late, to_remember, ties = (int(total or 0) for total in totals)
         if ties and entity.on_sequence_tie == "error":
             _refuse(fold, keys, ties)
         if to_remember:
@@ -82,7 +80,7 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
             )
         columns = [field.name for field in schema.fields if field.name in source.columns]
         end = quoted(names.end_at)
-        tables.target.merge(
+        written = tables.target.merge(
             source,
             on=equal([*keys_in_table(entity), names.start_at]),
             clauses=[
@@ -91,7 +89,7 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
                 f"WHEN NOT MATCHED AND NOT s.{GONE} THEN {insert_all(columns)}",
             ],
         )
-    return Counts(ties=ties, late=late, deletes=deletes)
+    return Counts(ties=ties, late=late, written=written)
 
 
 def _history_names(entity: Entity) -> list[str]:

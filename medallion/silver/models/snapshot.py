@@ -44,8 +44,8 @@ def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: da
             f"WHEN NOT MATCHED THEN {insert_all(columns)}",
             "WHEN NOT MATCHED BY SOURCE THEN DELETE",
         ]
-        tables.target.merge(source, on=equal(keys), clauses=merged)
-    return Counts()
+        written = tables.target.merge(source, on=equal(keys), clauses=merged)
+    return Counts(written=written)
 
 
 def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: datetime) -> Counts:
@@ -89,7 +89,7 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
         merged = result.withColumn("__gone", F.lit(False)).unionByName(gone, allowMissingColumns=True)
         columns = list(result.columns)
         compared = [name for name in columns if name not in (*keys, names.start_at, EVENT)]
-        tables.target.merge(
+        written = tables.target.merge(
             merged,
             on=equal([*keys, names.start_at]),
             clauses=[
@@ -98,7 +98,7 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
                 f"WHEN NOT MATCHED AND NOT s.__gone THEN {insert_all(columns)}",
             ],
         )
-    return Counts()
+    return Counts(written=written)
 
 
 def _with_current(rows: DataFrame, entity: Entity) -> DataFrame:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
 from medallion.silver.events import DELETE, POSITION, SEQUENCE, col
-from medallion.silver.publish import DeltaTable
+from medallion.silver.publish import DeltaTable, Written
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -33,11 +33,11 @@ class Tables:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What a batch did, as far as the fold knows; rows written are in the Delta history."""
+    """What a batch did: sequences that were contested, events that came late, rows of the table that were written."""
 
     ties: int = 0
     late: int = 0
-    deletes: int = 0
+    written: Written = Written()
 
 
 def event_column() -> Column:

@@ -1,0 +1,66 @@
+"""The stream of log versions: where batches end, and that a recorded range is replayed as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from medallion.bronze.entry import decode, seal
+from medallion.bronze.log import Stored
+from medallion.silver.source import START, LogReader, ends
+from medallion.testing.lake import BronzeTable
+
+
+def stored(table: BronzeTable) -> list[Stored]:
+    """The table's log as it is read."""
+    files = sorted((table.folder / "_log").glob("*.json"))
+    return [Stored(version=n, entry=decode(f.read_bytes(), name=f.name), sha256=seal(f.read_bytes())) for n, f in enumerate(files)]
+
+
+def rows(count: int) -> list[dict[str, int]]:
+    return [{"id": n} for n in range(count)]
+
+
+def versions(planned: list[dict[str, object]]) -> list[object]:
+    return [end["version"] for end in planned]
+
+
+def test_a_batch_ends_before_the_entry_that_would_be_too_much(tmp_path: Path) -> None:
+    """At most max_files chunks a batch, and the last batch goes to the newest entry."""
+    table = BronzeTable(root=tmp_path, columns={"id": "bigint"})
+    table.run(*[rows(1)] * 5)  # entries: started 0, schema 1, chunks 2 to 6, completed 7
+    log = stored(table)
+    assert versions(ends(log, max_files=2, max_bytes=10**9)) == [3, 5, 7]
+    assert versions(ends(log, max_files=100, max_bytes=1)) == [2, 3, 4, 5, 7]
+    assert versions(ends(log, max_files=100, max_bytes=10**9)) == [7]
+
+
+def test_nothing_to_deliver_means_no_batch(tmp_path: Path) -> None:
+    """Empty runs, repeated snapshots and open snapshots start no query."""
+    events = BronzeTable(root=tmp_path / "cdc", columns={"id": "bigint"})
+    events.run()
+    assert ends(stored(events), max_files=1, max_bytes=1) == []
+    full = BronzeTable(root=tmp_path / "full", columns={"id": "bigint"}, load_pattern="full")
+    full.run(same_as="r0")
+    full.run(rows(1), complete=False)
+    assert ends(stored(full), max_files=1, max_bytes=1) == []
+
+
+def test_each_snapshot_has_a_batch_of_its_own(tmp_path: Path) -> None:
+    """Two completed full runs are two batches, however small they are."""
+    full = BronzeTable(root=tmp_path, columns={"id": "bigint"}, load_pattern="full")
+    first = full.run(rows(1), rows(2))
+    second = full.run(rows(1))
+    assert versions(ends(stored(full), max_files=100, max_bytes=10**9)) == [first, second]
+
+
+def test_the_reader_hands_out_the_planned_ends_and_any_recorded_range() -> None:
+    """The next offset is the next planned end; a range that was recorded under another plan is read as it was recorded."""
+    planned = [{"version": 4, "sha256": "d"}, {"version": 9, "sha256": "i"}]
+    reader = LogReader({"ends": json.dumps(planned)})
+    assert reader.initialOffset() == START
+    assert reader.latestOffset(START, None) == planned[0]
+    assert reader.latestOffset(planned[0], None) == planned[1]
+    assert reader.latestOffset(planned[1], None) == planned[1]
+    (partition,) = reader.partitions({"version": 2, "sha256": "b"}, {"version": 7, "sha256": "g"})
+    assert list(reader.read(partition)) == [(3, 7, "b")]
