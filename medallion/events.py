@@ -76,6 +76,13 @@ class RunAbandoned:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromotionOpened:
+    """A promotion begins to look for what is new to a Silver table."""
+
+    entity: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchApplied:
     """A micro-batch is in the Silver table."""
 
@@ -87,6 +94,24 @@ class BatchApplied:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromotionCompleted:
+    """A Silver table holds everything that its log held; *rows* are the Bronze rows that were new."""
+
+    entity: str
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A source or an entity (*subject*) ended with an error, by its *code* and *sentence*."""
+
+    subject: str
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Noticed:
     """Something a person should know that is no failure."""
 
@@ -95,7 +120,18 @@ class Noticed:
 
 
 Event: TypeAlias = (
-    RunOpened | PageFetched | RequestRetried | ChunkCommitted | SchemaChanged | RunCompleted | RunAbandoned | BatchApplied | Noticed
+    RunOpened
+    | PageFetched
+    | RequestRetried
+    | ChunkCommitted
+    | SchemaChanged
+    | RunCompleted
+    | RunAbandoned
+    | PromotionOpened
+    | BatchApplied
+    | PromotionCompleted
+    | Failed
+    | Noticed
 )
 Listener: TypeAlias = Callable[[Event], None]
 

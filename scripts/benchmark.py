@@ -1,8 +1,8 @@
 """Measures what is promised about speed and memory, beside what people would write by hand: a table, and JSON for programs.
 
-``--list`` says what can be measured, ``--only NAME`` (several times) measures that, ``--pairs N`` sets how often, ``--json FILE`` keeps every
-single figure. The exit status is 0 where every bar is met, 1 where one is missed or could not be measured. docs/performance.md
-says what each bar means.
+``--list`` says what can be measured, ``--only NAME`` (several times) measures that, ``--pairs N`` sets how often, ``--json FILE``
+keeps every single figure. The exit status is 0 where every bar is met, 1 where one is missed or could not be measured.
+docs/performance.md says what each bar means.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Writer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What every entry has. *at* is the wall clock in ISO 8601, for people: no decision of a reader rests on it but courtesy."""
+    """What every entry has. *at* is the wall clock in ISO 8601, for people, courtesy and ``resume_within``: nothing else rests on it."""
 
     prev_sha256: str
     run_id: str
@@ -98,7 +98,7 @@ class ChunkEntry(Header, tag="chunk", tag_field="kind", frozen=True, kw_only=Tru
     chunks: list[Chunk]
     resume: dict[str, dict[str, Any]]
     watermark: str | None
-    """Candidate: the highest cursor value among all rows of the run so far."""
+    """Candidate: the highest cursor value among all rows of the run so far; where it is final, the highest that no later row can have."""
     watermark_final: bool
     """Whether the watermark moves here already: the source is declared and seen to be sorted."""
     asked: Asked

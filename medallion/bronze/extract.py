@@ -88,7 +88,7 @@ def extract(
                 chunk=OpenChunk(limits=_limits(bronze), yields=landing.yields),
                 clock=clock,
                 watch=_watch(opened, source),
-                content=ContentHash() if source.load_pattern == "full" and opened.continued is None else None,
+                content=ContentHash() if source.load_pattern == "full" and not (opened.continued and opened.continued.resume) else None,
                 notice=lambda note: listener(Noticed(subject=source.name, sentence=note)),
                 changes=planned.changes,
             )

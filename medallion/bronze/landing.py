@@ -6,7 +6,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -82,7 +82,7 @@ class Landing:
         while len(self._queue) >= IN_FLIGHT:
             self._queue.popleft().result()
         mark = None if watermark is None else show_instant(watermark)
-        self._queue.append(self._worker.submit(self._commit, ready, files, mark, final))
+        self._queue.append(self._worker.submit(self._commit, replace(ready, table=None), files, mark, final))
 
     def drain(self) -> None:
         """Everything landed so far is in the log; raises the first error."""

@@ -26,7 +26,7 @@ from medallion.storage.filesystem import FileSystem
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractOptions:
-    """What the command line says of a run; see the table of flags in the documentation."""
+    """What the command line says of a run; an instant without a zone is UTC."""
 
     run_date: datetime | None = None
     from_: datetime | None = None
@@ -148,7 +148,7 @@ def _check(options: ExtractOptions, incremental: Incremental | None) -> None:
         problem = "--to needs incremental.end_param: without it the source cannot be told where to end"
     elif options.backfill and options.full_refresh:
         problem = "give --full-refresh or a range, not both"
-    elif options.from_ is not None and options.to is not None and options.from_ >= options.to:
+    elif options.from_ is not None and options.to is not None and parse_instant(options.from_) >= parse_instant(options.to):
         problem = "the range is empty: --from must be before --to"
     if problem is not None:
         raise ConfigError([Problem(path="--from" if options.from_ is not None else "--to", message=problem)])
@@ -166,7 +166,7 @@ def _unfit(run: OpenRun, source: Source, options: ExtractOptions, incremental: I
     if options.full_refresh and incremental is not None and started.start != show_instant(parse_instant(incremental.initial_value)):
         return "a full refresh starts again from the initial value"
     if started.load_pattern == "full":
-        if options.run_date is not None and options.run_date != parse_instant(started.logical_date):
+        if options.run_date is not None and parse_instant(options.run_date) != parse_instant(started.logical_date):
             return f"it is the snapshot of {started.logical_date}, and another date is asked for"
         if now - parse_instant(started.at) > source.resume_within:
             return f"a snapshot is continued only within {show_duration(source.resume_within)} (resume_within), it began at {started.at}"
@@ -187,7 +187,7 @@ def _nothing_left(state: TableState, source: Source, options: ExtractOptions, in
 
 def _logical_date(state: TableState, options: ExtractOptions, now: datetime) -> datetime:
     if options.run_date is not None:
-        return options.run_date if options.run_date.tzinfo else options.run_date.replace(tzinfo=timezone.utc)
+        return parse_instant(options.run_date)
     if state.last_logical_date is not None and parse_instant(state.last_logical_date) >= now:
         return parse_instant(state.last_logical_date) + timedelta(seconds=1)
     return now
@@ -208,8 +208,8 @@ def _bounds(state: TableState, options: ExtractOptions, incremental: Incremental
 def _range(options: ExtractOptions, incremental: Incremental | None, end: str | None) -> tuple[str | None, str | None]:
     """A backfill's bounds; where an end is not given it is *end*."""
     assert incremental is not None, "a backfill needs incremental:"
-    start = options.from_ if options.from_ is not None else parse_instant(incremental.initial_value)
-    return show_instant(start), end if options.to is None else show_instant(options.to)
+    start = parse_instant(incremental.initial_value if options.from_ is None else options.from_)
+    return show_instant(start), end if options.to is None else show_instant(parse_instant(options.to))
 
 
 def _end(incremental: Incremental, now: datetime) -> str | None:

@@ -19,9 +19,8 @@ page is a slice of bytes.
 
 from __future__ import annotations
 
-from array import array
 from calendar import timegm
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -51,16 +50,6 @@ class Segment:
 def month_start(month: int) -> int:
     """The first second of a month of 2013; 13 is January 2014."""
     return timegm((2013 + (month - 1) // 12, (month - 1) % 12 + 1, 1, 0, 0, 0))
-
-
-def _integers(values: Iterable[int]) -> pa.Array:
-    """Arrow's own conversion of Python sequences imports pandas, which takes longer than preparing a month."""
-    numbers = array("q", values)
-    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
-
-
-_FIRST_SECONDS = _integers(month_start(month) for month in range(0, 15))
-"""Of each month, by its number."""
 
 
 def build(listed: pa.Table, month: int) -> Segment:
@@ -122,8 +111,9 @@ def _static(near: pa.Table) -> pa.ChunkedArray:
 def _scheduled_at(flights: pa.Table) -> pa.ChunkedArray:
     """Six to nine hours ahead, but never in another month (UTC) than the flight's own (local)."""
     ahead = pc.subtract(pc.subtract(flights["sched_dep"], 6 * HOUR), _spread(flights["row"], 747_796_405, 3 * HOUR))
-    first = pc.take(_FIRST_SECONDS, flights["month"])
-    last = pc.subtract(pc.take(_FIRST_SECONDS, pc.add(flights["month"], 1)), 1)
+    starts = pa.array([month_start(month) for month in (0, *MONTHS, 14)], pa.int64())
+    first = pc.take(starts, flights["month"])
+    last = pc.subtract(pc.take(starts, pc.add(flights["month"], 1)), 1)
     return pc.max_element_wise(pc.min_element_wise(ahead, last), first)
 
 

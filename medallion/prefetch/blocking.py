@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -64,6 +65,7 @@ class RequestsTransport:
         session = requests.Session()
         session.trust_env = False  # .netrc must not add credentials; the proxy is looked up above, once
         session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers.update({"Accept-Encoding": ENCODINGS, "User-Agent": "medallion-foundry"})
         for scheme in ("http://", "https://"):
             session.mount(scheme, _Adapter(self._clock, self._caps.page_timeout.total_seconds()))

@@ -64,7 +64,12 @@ class DeltaTable:
             empty.write.format("delta").mode("ignore").partitionBy(*partition_by).save(self.path)
             return schema
         known = {field.name: field for field in there.schema.fields}
-        changed = [field for field in schema.fields if field.name in known and known[field.name].dataType != field.dataType]
+        # Spelled, not compared: whether a field may be null is no difference of type.
+        changed = [
+            field
+            for field in schema.fields
+            if field.name in known and known[field.name].dataType.simpleString() != field.dataType.simpleString()
+        ]
         if changed:
             raise ChangedTableError(
                 [

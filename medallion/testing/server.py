@@ -133,6 +133,8 @@ def serve(answer: Answering) -> Iterator[FaultServer]:
     finally:
         work.stop()
         thread.join()
+    if work.failed is not None:
+        raise work.failed
 
 
 class _Connections:
@@ -144,6 +146,8 @@ class _Connections:
         self._server = server
         self._open: set[asyncio.Task[Any]] = set()
         self._busy = 0
+        self.failed: Exception | None = None
+        """What *answer* raised: a mistake of the test, which it must see."""
 
     async def listen(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
@@ -167,9 +171,11 @@ class _Connections:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Clients that give up are what these tests are about.
         with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while await self._one(reader, writer):
-                pass
-        writer.close()
+            try:
+                while await self._one(reader, writer):
+                    pass
+            finally:
+                writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answers one request; whether another one may follow on this connection."""
@@ -183,7 +189,11 @@ class _Connections:
         self._busy += 1
         self._server.at_once = max(self._server.at_once, self._busy)
         try:
-            return await self._reply(self._answer(seen), writer)
+            try:
+                reply = self._answer(seen)
+            except Exception as error:  # noqa: BLE001 - raised again by serve
+                self.failed, reply = error, Reply(hang_up=True)
+            return await self._reply(reply, writer)
         finally:
             self._busy -= 1
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -63,36 +63,46 @@ def year(settings: Settings) -> Sequence[Measured]:
         for turn in range(settings.turns or TURNS):
             for name, until in ends.items():
                 settings.progress(f"{turn + 1}: {name}")
-                with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder:
-                    environment = os.environ | api.environment | {"LAKE": str(Path(folder) / "lake"), "FLIGHTS_UNTIL": until}
-                    times[name].append(
-                        seconds(settings.clock, lambda: peaks[name].append(_peak(environment, Path(folder) / "output.txt", settings.clock)))
-                    )
+                peak, took = _run(os.environ | api.environment | {"FLIGHTS_UNTIL": until}, settings.clock)
+                peaks[name].append(peak)
+                times[name].append(took)
     values = tuple(year - january for january, year in zip(peaks["January"], peaks["year"], strict=True))
     parts = {f"{name} MB": tuple(found) for name, found in peaks.items()} | {f"{name} s": tuple(found) for name, found in times.items()}
     bar = Bar(name="year", says="peak RSS of the Python driver, a million changes over January's", limit=150, unit="MB")
     return [Measured(bar=bar, values=values, parts=parts)]
 
 
-def _peak(environment: dict[str, str], output: Path, clock: Clock) -> float:
-    """The peak resident memory, in MB, of one ``medallion run``: of its Python process alone, without the JVM and Spark's workers."""
-    with (
-        output.open("wb") as sink,
-        subprocess.Popen([str(MEDALLION), "run", str(PIPELINE)], env=environment, stdout=sink, stderr=sink) as run,
-    ):
-        try:
+def _run(environment: Mapping[str, str], clock: Clock) -> tuple[float, float]:
+    """One ``medallion run`` into a new lake: the peak resident memory in MB of its Python process alone, and its seconds.
+
+    The JVM and Spark's workers are other processes, with limits of their own.
+    """
+    with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder:
+        output = Path(folder) / "output.txt"
+        began = clock.monotonic()
+        with (
+            output.open("wb") as sink,
+            subprocess.Popen(
+                [str(MEDALLION), "run", str(PIPELINE)],
+                env={**environment, "LAKE": str(Path(folder) / "lake")},
+                stdout=sink,
+                stderr=sink,
+            ) as run,
+        ):
             resident = _resident(run.pid)
             peak = 0.0
-            while run.poll() is None:
-                peak = max(peak, resident())
-                clock.sleep(_LOOK_EVERY)
-        finally:
-            if run.poll() is None:
-                run.terminate()
-    if run.returncode != 0:
-        said = output.read_bytes()[-_SHOWN:].decode("utf-8", "replace")
-        raise MedallionError(f"medallion run ended with status {run.returncode}: {said}")
-    return peak
+            try:
+                while run.poll() is None:
+                    peak = max(peak, resident())
+                    clock.sleep(_LOOK_EVERY)
+            finally:
+                if run.poll() is None:
+                    run.terminate()
+        took = clock.monotonic() - began
+        if run.returncode != 0:
+            said = output.read_bytes()[-_SHOWN:].decode("utf-8", "replace")
+            raise MedallionError(f"medallion run ended with status {run.returncode}: {said}")
+    return peak, took
 
 
 def _resident(pid: int) -> Callable[[], float]:

@@ -18,7 +18,7 @@ from medallion.bronze.opening import ExtractOptions
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.errors import AlreadyExistsError, MedallionError, NotFoundError
-from medallion.events import Event, nobody
+from medallion.events import Event
 from medallion.layout import BronzeLayout
 from medallion.source.protocol import DONE, Lane, Page
 from medallion.stop import StopFlag
@@ -190,6 +190,3 @@ class Lake:
         entry = self.log()[-1].entry
         assert isinstance(entry, RunCompleted)
         return entry
-
-
-listener = nobody

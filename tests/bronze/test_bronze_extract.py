@@ -275,3 +275,26 @@ def test_events_tell_the_run(lake: Lake) -> None:
     lake.extract(Rows([row(n) for n in range(5)]))
     kinds = [type(event).__name__ for event in lake.events]
     assert kinds == ["RunOpened", "SchemaChanged", "ChunkCommitted", "ChunkCommitted", "RunCompleted"]
+
+
+def test_a_snapshot_that_broke_before_its_first_chunk_is_still_compared(lake: Lake) -> None:
+    """Nothing of it was committed, so that the resumed run sees all of it."""
+    first = lake.extract(Rows([row(n) for n in range(3)]), source("full"))
+    lake.fails(Rows([row(n) for n in range(3)], error=SourceUnavailable("down"), fail_at=0), source("full"))
+    result = lake.extract(Rows([row(n) for n in range(3)]), source("full"))
+    assert (result.resumed, result.same_as) == (True, first.run_id)
+
+
+def test_a_run_whose_last_page_is_committed_only_needs_its_end(lake: Lake) -> None:
+    """Broken off between the last chunk and run_completed: nothing is asked, the run is completed."""
+
+    class Late(Rows):
+        def pages(self, lanes):  # type: ignore[no-untyped-def]
+            yield from super().pages(lanes)
+            raise SourceUnavailable("down")
+
+    lake.fails(Late([row(n) for n in range(10)]))
+    again = Rows([row(n) for n in range(10)])
+    result = lake.extract(again)
+    assert (again.asked, result.rows, result.resumed) == ([], 10, True)
+    assert lake.completed().watermark == "2013-01-01T00:09:00Z"

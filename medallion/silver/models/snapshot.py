@@ -13,7 +13,7 @@ from medallion.errors import SnapshotError
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
 from medallion.silver.fold import TIES, newest
 from medallion.silver.landed import quoted
-from medallion.silver.models.tables import EVENT, Counts, Tables, event_column, keys_in_table, published
+from medallion.silver.models.tables import EVENT, GONE, Counts, Tables, event_column, keys_in_table, published
 from medallion.silver.publish import equal, insert_all, set_all
 from medallion.spark import held
 
@@ -32,19 +32,30 @@ def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: da
     """The table is the snapshot, one row a key; rows that did not change are not rewritten, keys that it lacks are gone."""
     snapshot, values = one_row_a_key(events, entity, logical)
     keys = keys_in_table(entity)
-    with held(snapshot.select(*published(values, entity), event_column())) as source:
-        schema = tables.target.ensure(source.schema)
-        there = tables.target.frame()
-        if there is not None:
-            _refuse_too_many(there, source, keys, entity.max_deleted)
-        columns = [field.name for field in schema.fields if field.name in source.columns]
-        content = [name for name in columns if name != EVENT]
-        merged = [
-            f"WHEN MATCHED AND NOT ({_struct('t', content)} <=> {_struct('s', content)}) THEN {set_all(columns)}",
-            f"WHEN NOT MATCHED THEN {insert_all(columns)}",
-            "WHEN NOT MATCHED BY SOURCE THEN DELETE",
-        ]
-        written = tables.target.merge(source, on=equal(keys), clauses=merged)
+    source = snapshot.select(*published(values, entity), event_column())
+    schema = tables.target.ensure(source.schema)
+    there = tables.target.frame()
+    assert there is not None, "ensure made it"
+    columns = [field.name for field in schema.fields if field.name in source.columns]
+    content = [name for name in columns if name not in (*keys, EVENT)]
+    # What differs is found first, so that the MERGE sees nothing else and rewrites no file without a change.
+    before = there.select(*[col(name) for name in keys], F.struct(F.lit(1), *[col(name) for name in content]).alias("__old"))
+    both = source.withColumn("__new", F.struct(F.lit(1), *[col(name) for name in content])).join(before, keys, "full_outer")
+    changed = both.where(~col("__new").eqNullSafe(col("__old"))).withColumn(GONE, col("__new").isNull())
+    with held(changed.select(*[col(name) for name in columns], col(GONE))) as changes:
+        count, gone = (int(total or 0) for total in changes.agg(F.count("*"), F.sum(col(GONE).cast("long"))).collect()[0])
+        _refuse_too_many(there, gone, entity.max_deleted)
+        if not count:
+            return Counts()
+        written = tables.target.merge(
+            changes,
+            on=equal(keys),
+            clauses=[
+                f"WHEN MATCHED AND s.{GONE} THEN DELETE",
+                f"WHEN MATCHED THEN {set_all(columns)}",
+                f"WHEN NOT MATCHED AND NOT s.{GONE} THEN {insert_all(columns)}",
+            ],
+        )
     return Counts(written=written)
 
 
@@ -68,7 +79,8 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
         table = tables.target.frame()
         assert table is not None, "ensure made it"
         before = table.where((col(names.start_at) < at) & (col(names.end_at).isNull() | (col(names.end_at) == at)))
-        _refuse_too_many(before, source, keys, entity.max_deleted)
+        if entity.max_deleted is not None:
+            _refuse_too_many(before, before.join(source, keys, "left_anti").count(), entity.max_deleted)
         new = source.select(*[col(name) for name in keys], F.struct(*[col(name) for name in [*shown, EVENT]]).alias("__new"))
         both = before.join(new, keys, "left")
         same = F.lit(True)
@@ -85,17 +97,17 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
         opens = opened.join(still, keys, "left_anti")
         result = _with_current(went_on.unionByName(opens, allowMissingColumns=True), entity)
         touched_now = table.where(col(names.start_at) == at).select(*[col(name) for name in keys], col(names.start_at))
-        gone = touched_now.join(opens, keys, "left_anti").withColumn("__gone", F.lit(True))
-        merged = result.withColumn("__gone", F.lit(False)).unionByName(gone, allowMissingColumns=True)
+        gone = touched_now.join(opens, keys, "left_anti").withColumn(GONE, F.lit(True))
+        merged = result.withColumn(GONE, F.lit(False)).unionByName(gone, allowMissingColumns=True)
         columns = list(result.columns)
         compared = [name for name in columns if name not in (*keys, names.start_at, EVENT)]
         written = tables.target.merge(
             merged,
             on=equal([*keys, names.start_at]),
             clauses=[
-                "WHEN MATCHED AND s.__gone THEN DELETE",
+                f"WHEN MATCHED AND s.{GONE} THEN DELETE",
                 f"WHEN MATCHED AND NOT ({_struct('t', compared)} <=> {_struct('s', compared)}) THEN {set_all(columns)}",
-                f"WHEN NOT MATCHED AND NOT s.__gone THEN {insert_all(columns)}",
+                f"WHEN NOT MATCHED AND NOT s.{GONE} THEN {insert_all(columns)}",
             ],
         )
     return Counts(written=written)
@@ -110,14 +122,13 @@ def _struct(alias: str, columns: list[str]) -> str:
     return "struct(" + ", ".join(f"{alias}.{quoted(name)}" for name in columns) + ")"
 
 
-def _refuse_too_many(there: DataFrame, source: DataFrame, keys: list[str], limit: Threshold | None) -> None:
-    """Raises SnapshotError if the snapshot lacks more keys of the table than *limit* allows."""
-    if limit is None:
+def _refuse_too_many(there: DataFrame, absent: int, limit: Threshold | None) -> None:
+    """Raises SnapshotError if more keys of the table are *absent* from the snapshot than *limit* allows."""
+    if limit is None or not absent:
         return
     total = there.count()
-    absent = there.join(source, keys, "left_anti").count()
     over_rows = limit.rows is not None and absent > limit.rows
-    over_share = limit.percent is not None and total > 0 and absent * 100 > limit.percent * total
+    over_share = limit.percent is not None and absent * 100 > limit.percent * total
     if over_rows or over_share:
         raise SnapshotError(
             f"the snapshot lacks {absent} of {total} keys of the table, more than max_deleted allows; nothing was deleted: "

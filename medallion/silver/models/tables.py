@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 EVENT = "__event"
 """Struct (sequence, version, chunk, row): which event a row's values come from; it orders as the events do."""
+
+
+GONE = "__gone"
+"""Of a row that is merged: whether the table shall lose it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,7 @@ class Counts:
 
     ties: int = 0
     late: int = 0
-    written: Written = Written()
+    written: Written = field(default_factory=Written)
 
 
 def event_column() -> Column:

@@ -1,0 +1,304 @@
+"""The flow as functions: sources are extracted, entities are promoted, or both; each ends with a value, not with an exception."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from medallion.bronze.dated import DatedPages
+from medallion.bronze.extract import ExtractResult, extract
+from medallion.bronze.opening import ExtractOptions
+from medallion.clock import Clock
+from medallion.config.names import closest
+from medallion.config.pipeline import Pipeline
+from medallion.config.secret import SecretResolver
+from medallion.config.silver import Entity
+from medallion.config.source import Source
+from medallion.errors import ConfigError, MedallionError, Problem, TerminatedError, worst
+from medallion.events import Failed, Listener, PromotionCompleted, PromotionOpened
+from medallion.layout import BronzeLayout, SilverLayout
+from medallion.policy.limiter import Rate
+from medallion.prefetch.hosts import Hosts
+from medallion.prefetch.open import open_pages
+from medallion.source.protocol import PageSource
+from medallion.stop import StopFlag
+from medallion.storage.filesystem import FileSystem
+from medallion.storage.location import Location
+from medallion.storage.registry import open_filesystem, provider_for
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from medallion.silver.promote import Promoted
+
+Status = Literal["done", "unchanged", "failed", "skipped"]
+"""unchanged: nothing was new. skipped: it was not tried, since something before it failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """What a flow is made of: the configuration, and what it must not reach for itself."""
+
+    pipeline: Pipeline
+    resolver: SecretResolver
+    clock: Clock
+    listener: Listener
+    stop: StopFlag
+    start_spark: Callable[[str], SparkSession]
+    """The session of this process, by a name for it; called where one is needed, and not before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The sources to extract and the entities to promote."""
+
+    sources: tuple[Source, ...]
+    entities: tuple[Entity, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOutcome:
+    """How the extraction of a source ended. *result* is there where it came to its end, *error* where it did not."""
+
+    source: str
+    status: Status
+    result: ExtractResult | None = None
+    error: MedallionError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityOutcome:
+    """How the promotion of an entity ended. *silver_rows* is the number of rows in its table, at *path*."""
+
+    entity: str
+    status: Status
+    promoted: Promoted | None = None
+    silver_rows: int | None = None
+    path: str | None = None
+    error: MedallionError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a flow ended, source by source and entity by entity."""
+
+    pipeline: str
+    sources: tuple[SourceOutcome, ...] = ()
+    entities: tuple[EntityOutcome, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def exit_status(self) -> int:
+        """The worst of all exit statuses; 0 where everything went well."""
+        return worst(one.error.exit_status for one in (*self.sources, *self.entities) if one.error is not None)
+
+    @property
+    def nothing_new(self) -> bool:
+        """Whether all went well and changed no table; without entities: no source had a row."""
+        ended = [*self.sources, *self.entities]
+        made = self.entities or self.sources
+        return bool(made) and all(one.status in ("done", "unchanged") for one in ended) and all(one.status == "unchanged" for one in made)
+
+
+def select(pipeline: Pipeline, names: Sequence[str] = ()) -> Selection:
+    """What *names* mean: a source with the entities that are made of it, an entity with the source it is made of; none: everything.
+
+    Raises ConfigError with each unknown name and the nearest known one.
+    """
+    if not names:
+        return Selection(sources=pipeline.sources, entities=pipeline.silver)
+    known = {source.name for source in pipeline.sources} | {entity.entity for entity in pipeline.silver}
+    problems = []
+    for name in names:
+        if name not in known:
+            meant = closest(name, known)
+            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(sorted(known)) or 'none'}"
+            problems.append(Problem(path="--select", message=f"no source or entity is called {name!r}; {hint}"))
+    if problems:
+        raise ConfigError(problems)
+    entities = tuple(one for one in pipeline.silver if one.entity in names or _source_name(pipeline, one) in names)
+    needed = {*names, *(_source_name(pipeline, one) for one in entities)}
+    return Selection(sources=tuple(one for one in pipeline.sources if one.name in needed), entities=entities)
+
+
+def extract_all(flow: Flow, sources: Sequence[Source], options: ExtractOptions) -> tuple[SourceOutcome, ...]:
+    """Each source is read into its Bronze table, one after the other, all with one limiter and one breaker a host.
+
+    A source that fails says so in its outcome; the others go on, unless the configuration says stop or SIGTERM came.
+    """
+    rate = flow.pipeline.run.rate_limit_rps
+    hosts = Hosts(clock=flow.clock, rate=None if rate is None else Rate(rps=rate))
+    outcomes: list[SourceOutcome] = []
+    with tempfile.TemporaryDirectory(prefix="medallion-spool-") as spool:
+        for source in sources:
+            if _must_end(flow, [one.error for one in outcomes]):
+                outcomes.append(SourceOutcome(source=source.name, status="skipped"))
+                continue
+            try:
+                result = _extract(flow, source, hosts, options, Path(spool))
+            except MedallionError as error:
+                flow.listener(Failed(subject=source.name, code=error.code, sentence=error.sentence))
+                outcomes.append(SourceOutcome(source=source.name, status="failed", error=error))
+            else:
+                idle = result.nothing_to_ask or result.same_as is not None or result.rows == 0
+                outcomes.append(SourceOutcome(source=source.name, status="unchanged" if idle else "done", result=result))
+    return tuple(outcomes)
+
+
+def promote_all(
+    flow: Flow, spark: SparkSession, entities: Sequence[Entity], *, replay: bool = False, take_over: bool = False
+) -> tuple[EntityOutcome, ...]:
+    """Each entity's table holds what the log of its Bronze table says, one after the other.
+
+    An entity that fails says so in its outcome; the others go on, unless SIGTERM came.
+    """
+    from medallion.silver.promote import promote
+    from medallion.silver.publish import DeltaTable
+
+    outcomes: list[EntityOutcome] = []
+    for entity in entities:
+        name = entity.entity
+        if flow.stop.requested:
+            outcomes.append(EntityOutcome(entity=name, status="skipped"))
+            continue
+        path = silver_path(flow.pipeline, entity)
+        flow.listener(PromotionOpened(entity=name))
+        try:
+            state = open_root(flow, flow.pipeline.platform.state.root)
+            promoted = promote(
+                spark,
+                flow.pipeline,
+                entity,
+                state,
+                replay=replay,
+                take_over=take_over,
+                clock=flow.clock,
+                listener=flow.listener,
+                stop=flow.stop,
+            )
+        except MedallionError as error:
+            flow.listener(Failed(subject=name, code=error.code, sentence=error.sentence))
+            outcomes.append(EntityOutcome(entity=name, status="failed", path=path, error=error))
+            continue
+        flow.listener(PromotionCompleted(entity=name, rows=promoted.rows, seconds=promoted.seconds))
+        changed = promoted.inserted + promoted.updated + promoted.deleted + promoted.quarantined
+        status: Status = "done" if changed else "unchanged"
+        frame = DeltaTable(spark=spark, path=path).frame()
+        rows = 0 if frame is None else frame.count()
+        outcomes.append(EntityOutcome(entity=name, status=status, promoted=promoted, silver_rows=rows, path=path))
+    return tuple(outcomes)
+
+
+def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False) -> Outcome:
+    """Extraction, then promotion of what the logs hold by then; the Spark session starts while sources are read.
+
+    What a failed source committed is promoted like everything else (an incomplete snapshot never is), unless the configuration
+    says that a failure stops the run. Where Spark cannot be started, what was read stays, and every entity fails.
+    """
+    began = flow.clock.monotonic()
+    starting = _starting(flow) if selection.entities or needs_jvm(flow.pipeline) else None
+    if starting is not None and needs_jvm(flow.pipeline):
+        starting.result()
+    sources = extract_all(flow, selection.sources, options)
+    entities: tuple[EntityOutcome, ...] = ()
+    if starting is None or _must_end(flow, [one.error for one in sources]):
+        entities = tuple(EntityOutcome(entity=one.entity, status="skipped") for one in selection.entities)
+    else:
+        try:
+            spark = starting.result()
+        except MedallionError as error:
+            flow.listener(Failed(subject="spark", code=error.code, sentence=error.sentence))
+            entities = tuple(EntityOutcome(entity=one.entity, status="failed", error=error) for one in selection.entities)
+        else:
+            entities = promote_all(flow, spark, selection.entities, replay=replay, take_over=options.take_over)
+    return Outcome(pipeline=flow.pipeline.pipeline, sources=sources, entities=entities, seconds=flow.clock.monotonic() - began)
+
+
+def needs_jvm(pipeline: Pipeline) -> bool:
+    """Whether even extraction needs Spark, because the Bronze root is served through it. Raises UnknownSchemeError."""
+    bronze = pipeline.platform.bronze
+    return provider_for(Location.parse(bronze.root), bronze.storage_backend).needs_jvm
+
+
+def open_root(flow: Flow, root: str) -> FileSystem:
+    """The files below one of the roots of the configuration."""
+    backend = flow.pipeline.platform.bronze.storage_backend
+    return open_filesystem(root, backend=backend, clock=flow.clock, listener=flow.listener)
+
+
+def silver_path(pipeline: Pipeline, entity: Entity) -> str:
+    """Where the table of *entity* is, as Spark reads it."""
+    root = pipeline.platform.silver.root
+    assert root is not None, "catalogs are refused as not yet built"
+    layout = SilverLayout(pipeline=pipeline.pipeline, domain=entity.domain, entity=entity.entity, version=entity.version)
+    return Location.parse(root).child(layout.table).uri
+
+
+def _source_name(pipeline: Pipeline, entity: Entity) -> str | None:
+    source = pipeline.source_of(entity)
+    return None if source is None else source.name
+
+
+def _must_end(flow: Flow, errors: Sequence[MedallionError | None]) -> bool:
+    """Whether nothing more shall be tried after these errors."""
+    failed = [error for error in errors if error is not None]
+    if flow.stop.requested or any(isinstance(error, TerminatedError) for error in failed):
+        return True
+    return bool(failed) and flow.pipeline.run.on_source_failure == "stop"
+
+
+def _extract(flow: Flow, source: Source, hosts: Hosts, options: ExtractOptions, spool: Path) -> ExtractResult:
+    fs = open_root(flow, flow.pipeline.platform.bronze.root)
+
+    def opened(logical_date: datetime) -> PageSource:
+        return open_pages(
+            source,
+            resolver=flow.resolver,
+            hosts=hosts,
+            clock=flow.clock,
+            listener=flow.listener,
+            stop=flow.stop,
+            logical_date=logical_date,
+        )
+
+    pages = opened(options.run_date or flow.clock.now())  # what cannot be asked fails here, before a run is opened
+    if _names_run_date(source):
+        pages = DatedPages(fs=fs, layout=BronzeLayout(system=source.system, table=source.table), opened=opened)
+    return extract(
+        source,
+        pages,
+        fs,
+        bronze=flow.pipeline.platform.bronze,
+        options=options,
+        clock=flow.clock,
+        listener=flow.listener,
+        stop=flow.stop,
+        spool=spool,
+    )
+
+
+def _names_run_date(source: Source) -> bool:
+    return source.api is not None and "{run.date}" in repr((source.api.endpoint, source.api.params, source.api.headers, source.api.json_))
+
+
+def _starting(flow: Flow) -> Future[SparkSession]:
+    """The session that is being started, in a thread of its own: a JVM takes seconds, in which pages can come in.
+
+    The thread does not hold up the end of the process; the JVM ends with it.
+    """
+    future: Future[SparkSession] = Future()
+
+    def start() -> None:
+        try:
+            future.set_result(flow.start_spark(flow.pipeline.pipeline))
+        except BaseException as error:  # noqa: BLE001  it is raised again where the session is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=start, name="medallion-spark-start", daemon=True).start()
+    return future

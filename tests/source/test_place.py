@@ -1,0 +1,42 @@
+"""A parameter stands in the query, or in the JSON body where that has its key."""
+
+from __future__ import annotations
+
+import pytest
+
+from medallion.source.place import spelled, with_json, with_param, with_query
+from medallion.source.request import Request
+
+
+@pytest.mark.parametrize(("value", "text"), [("a", "a"), (5, "5"), (1.5, "1.5"), (True, "true"), (None, "null"), ([1, "a"], '[1,"a"]')])
+def test_values_are_spelled_as_json_does(value: object, text: str) -> None:
+    """Text stays as it is."""
+    assert spelled(value) == text
+
+
+def test_a_query_parameter_is_replaced() -> None:
+    """The newest value counts; the others keep their order."""
+    assert with_query(Request(url="http://h", params=(("a", "1"), ("b", "2"), ("a", "3"))), "a", 4).params == (("b", "2"), ("a", "4"))
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "expected"),
+    [
+        (b'{"a":1}', "a", b'{"a":2}'),
+        (b'{"a":{"b":null,"c":1}}', "a.b", b'{"a":{"b":2,"c":1}}'),
+        (b'{"a":1}', "a.b", b'{"a":1}'),
+        (b'{"b":1}', "a", b'{"b":1}'),
+        (b"[]", "a", b"[]"),
+    ],
+)
+def test_only_a_key_that_is_there_takes_a_parameter(body: bytes, name: str, expected: bytes) -> None:
+    """Otherwise it goes into the query, and the body stays as it is."""
+    asked = with_param(Request(url="http://h", body=body), name, 2)
+    assert asked.body == expected
+    assert asked.params == (() if body != expected else ((name, "2"),))
+
+
+def test_a_path_is_made_where_there_is_none() -> None:
+    """What stands in the way of a path is replaced."""
+    assert with_json(Request(url="http://h"), "a.b", 1).body == b'{"a":{"b":1}}'
+    assert with_json(Request(url="http://h", body=b'{"a":5,"c":6}'), "a.b", 1).body == b'{"a":{"b":1},"c":6}'
