@@ -80,8 +80,8 @@ def session(name: str, *, packages: Sequence[str] = (), conf: Mapping[str, str] 
         return builder.getOrCreate()
     except Exception as error:  # py4j and pyspark raise many types; all mean that there is no session
         raise MedallionError(
-            f"Spark could not be started ({_first_line(error)}; its own words are in {LOG_FILE}): medallion needs Java 17 or 21, and reaches "
-            "Maven for the Delta jar at the first start"
+            f"Spark could not be started ({_first_line(error)}; its own words are in {LOG_FILE}): medallion needs Java 17 or 21, "
+            "and reaches Maven for the Delta jar at the first start"
         ) from error
 
 

@@ -21,18 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Fetched:
-    """What came back."""
+    """How much came back."""
 
     requests: int = 0
     rows: int = 0
-    bytes: int = 0
 
     def take(self, body: bytes) -> dict[str, Any]:
         """The page, decoded and counted; its rows are let go."""
         page: dict[str, Any] = msgspec.json.decode(body)
         self.requests += 1
         self.rows += len(page["data"])
-        self.bytes += len(body)
         return page
 
 

@@ -20,7 +20,7 @@ from medallion.clock import SystemClock
 from medallion.errors import MedallionError
 from scripts.bench import extraction, parsing, runs, silver
 from scripts.bench.measure import Benchmark, Measured, Settings
-from scripts.bench.report import document, limit, number, table
+from scripts.bench.report import document, sentence, table
 
 BENCHMARKS: Sequence[Benchmark] = (*extraction.BENCHMARKS, *parsing.BENCHMARKS, *silver.BENCHMARKS, *runs.BENCHMARKS)
 
@@ -62,8 +62,7 @@ def measure(chosen: Sequence[Benchmark], *, pairs: int | None, console: Console)
                 continue
         for one in measured:
             found.append(one)
-            verdict = "met" if one.met else "missed"
-            console.print(f"{one.bar.name}: {number(one.median, one.bar)} ({limit(one.bar)}) {verdict}", markup=False)
+            console.print(sentence(one), markup=False, highlight=False, soft_wrap=True)
     return found, failed
 
 
@@ -77,9 +76,8 @@ def main(given: Sequence[str]) -> int:
         return 0
     chosen = [benchmark for benchmark in BENCHMARKS if asked.only is None or benchmark.name in asked.only]
     found, failed = measure(chosen, pairs=asked.pairs, console=console)
-    console.print(table(found))
-    for sentence in failed:
-        console.print(sentence, markup=False, style="red")
+    if found:
+        console.print(table(found))
     if asked.json is not None:
         asked.json.write_text(json.dumps(document(found, at=SystemClock().now()) | {"failed": failed}, indent=2) + "\n", "utf-8")
     return 0 if not failed and all(one.met for one in found) else 1

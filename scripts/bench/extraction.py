@@ -38,16 +38,21 @@ JANUARY = (datetime(2013, 1, 1, tzinfo=timezone.utc), datetime(2013, 2, 1, tzinf
 DAY = timedelta(days=1)
 
 
-def paged(url: str, *, latency_ms: int, pagination: str = "page", **api: Any) -> Source:
+def paged(url: str, *, latency_ms: int, pagination: str = "page", side_by_side: bool = True) -> Source:
     """A source over the page server: pages by number, without a known total, or by cursor."""
     by = {
         "page": {"type": "page", "size_param": None},
         "cursor": {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"},
     }
-    asked = {"base_url": f"{url}/{latency_ms}", "endpoint": "/pages", "records_path": "data", "pagination": by[pagination]}
-    return Source.model_validate(
-        {"name": "pages", "system": "bench", "table": "pages", "load_pattern": "cdc", "api": asked | {"concurrency": DEPTH} | api}
-    )
+    api = {
+        "base_url": f"{url}/{latency_ms}",
+        "endpoint": "/pages",
+        "records_path": "data",
+        "pagination": by[pagination],
+        "concurrency": DEPTH,
+        "async": side_by_side,
+    }
+    return Source.model_validate({"name": "pages", "system": "bench", "table": "pages", "load_pattern": "cdc", "api": api})
 
 
 def extracted(source: Source, environ: dict[str, str], clock: Clock, folder: Path) -> ExtractResult:
@@ -173,7 +178,7 @@ def one_deep(settings: Settings) -> Sequence[Measured]:
         found = settings.in_turn(
             {
                 "cursor": sides.ours(paged(url, latency_ms=latency_ms, pagination="cursor")),
-                "sync": sides.ours(paged(url, latency_ms=latency_ms, **{"async": False})),
+                "sync": sides.ours(paged(url, latency_ms=latency_ms, side_by_side=False)),
             },
             turns=TURNS,
         )

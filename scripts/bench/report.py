@@ -21,26 +21,31 @@ FORMAT = 1
 def table(found: Sequence[Measured]) -> Table:
     """One row a bar: the limit, the median with its middle half, the medians of the parts, met or missed."""
     shown = Table(title="Median and middle half (25 to 75 %) of the turns", title_justify="left")
-    shown.add_column("bar")
+    shown.add_column("bar", no_wrap=True)
     shown.add_column("limit", justify="right", no_wrap=True)
     shown.add_column("measured", justify="right", no_wrap=True)
     shown.add_column("25 to 75 %", justify="right", no_wrap=True)
-    shown.add_column("turns", justify="right")
-    shown.add_column("made of (medians)")
+    shown.add_column("turns", justify="right", no_wrap=True)
     shown.add_column("", no_wrap=True)
     for one in found:
         low, high = one.middle
-        parts = [f"{name} {statistics.median(values):.3g}" for name, values in one.parts.items()]
         shown.add_row(
-            Text(f"{one.bar.name}: {one.bar.says}"),
+            Text(one.bar.name),
             limit(one.bar),
             number(one.median, one.bar),
             f"{number(low, one.bar)} to {number(high, one.bar)}",
             str(len(one.values)),
-            Text(", ".join([*parts, *([one.note] if one.note else [])])),
             Text("met", style="green") if one.met else Text("missed", style="red"),
         )
     return shown
+
+
+def sentence(one: Measured) -> str:
+    """What was measured, how it came out, and the medians of what it was made of."""
+    parts = [f"{name} {statistics.median(values):.4g}" for name, values in one.parts.items()]
+    made = f" ({'; '.join([*parts, *([one.note] if one.note else [])])})" if parts or one.note else ""
+    verdict = "met" if one.met else "missed"
+    return f"{one.bar.name}: {one.bar.says}: {number(one.median, one.bar)} {one.bar.unit}, {limit(one.bar)} {verdict}{made}"
 
 
 def limit(bar: Bar) -> str:
