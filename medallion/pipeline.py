@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -78,6 +78,8 @@ class EntityOutcome:
 
     entity: str
     status: Status
+    source: str | None = None
+    """The source of this configuration that it is made of, if it is."""
     promoted: Promoted | None = None
     silver_rows: int | None = None
     path: str | None = None
@@ -96,14 +98,14 @@ class Outcome:
     @property
     def exit_status(self) -> int:
         """The worst of all exit statuses; 0 where everything went well."""
-        return worst(one.error.exit_status for one in (*self.sources, *self.entities) if one.error is not None)
+        errors = [*(one.error for one in self.sources), *(one.error for one in self.entities)]
+        return worst(error.exit_status for error in errors if error is not None)
 
     @property
     def nothing_new(self) -> bool:
         """Whether all went well and changed no table; without entities: no source had a row."""
-        ended = [*self.sources, *self.entities]
-        made = self.entities or self.sources
-        return bool(made) and all(one.status in ("done", "unchanged") for one in ended) and all(one.status == "unchanged" for one in made)
+        sources, entities = {one.status for one in self.sources}, {one.status for one in self.entities}
+        return sources <= {"done", "unchanged"} and (entities or sources) == {"unchanged"}
 
 
 def select(pipeline: Pipeline, names: Sequence[str] = ()) -> Selection:
@@ -141,6 +143,7 @@ def extract_all(flow: Flow, sources: Sequence[Source], options: ExtractOptions) 
                 outcomes.append(SourceOutcome(source=source.name, status="skipped"))
                 continue
             try:
+                flow.stop.check()
                 result = _extract(flow, source, hosts, options, Path(spool))
             except MedallionError as error:
                 flow.listener(Failed(subject=source.name, code=error.code, sentence=error.sentence))
@@ -158,40 +161,20 @@ def promote_all(
 
     An entity that fails says so in its outcome; the others go on, unless SIGTERM came.
     """
-    from medallion.silver.promote import promote
-    from medallion.silver.publish import DeltaTable
-
     outcomes: list[EntityOutcome] = []
     for entity in entities:
-        name = entity.entity
-        if flow.stop.requested:
-            outcomes.append(EntityOutcome(entity=name, status="skipped"))
-            continue
-        path = silver_path(flow.pipeline, entity)
-        flow.listener(PromotionOpened(entity=name))
-        try:
-            state = open_root(flow, flow.pipeline.platform.state.root)
-            promoted = promote(
-                spark,
-                flow.pipeline,
-                entity,
-                state,
-                replay=replay,
-                take_over=take_over,
-                clock=flow.clock,
-                listener=flow.listener,
-                stop=flow.stop,
-            )
-        except MedallionError as error:
-            flow.listener(Failed(subject=name, code=error.code, sentence=error.sentence))
-            outcomes.append(EntityOutcome(entity=name, status="failed", path=path, error=error))
-            continue
-        flow.listener(PromotionCompleted(entity=name, rows=promoted.rows, seconds=promoted.seconds))
-        changed = promoted.inserted + promoted.updated + promoted.deleted + promoted.quarantined
-        status: Status = "done" if changed else "unchanged"
-        frame = DeltaTable(spark=spark, path=path).frame()
-        rows = 0 if frame is None else frame.count()
-        outcomes.append(EntityOutcome(entity=name, status=status, promoted=promoted, silver_rows=rows, path=path))
+        source = flow.pipeline.source_of(entity)
+        about = EntityOutcome(
+            entity=entity.entity, status="skipped", source=None if source is None else source.name, path=silver_path(flow.pipeline, entity)
+        )
+        if not any(isinstance(one.error, TerminatedError) for one in outcomes):
+            try:
+                flow.stop.check()
+                about = _promote(flow, spark, entity, about, replay=replay, take_over=take_over)
+            except MedallionError as error:
+                flow.listener(Failed(subject=entity.entity, code=error.code, sentence=error.sentence))
+                about = replace(about, status="failed", error=error)
+        outcomes.append(about)
     return tuple(outcomes)
 
 
@@ -248,39 +231,45 @@ def _source_name(pipeline: Pipeline, entity: Entity) -> str | None:
 def _must_end(flow: Flow, errors: Sequence[MedallionError | None]) -> bool:
     """Whether nothing more shall be tried after these errors."""
     failed = [error for error in errors if error is not None]
-    if flow.stop.requested or any(isinstance(error, TerminatedError) for error in failed):
-        return True
-    return bool(failed) and flow.pipeline.run.on_source_failure == "stop"
+    stops = flow.pipeline.run.on_source_failure == "stop"
+    return any(stops or isinstance(error, TerminatedError) for error in failed)
 
 
 def _extract(flow: Flow, source: Source, hosts: Hosts, options: ExtractOptions, spool: Path) -> ExtractResult:
     fs = open_root(flow, flow.pipeline.platform.bronze.root)
 
-    def opened(logical_date: datetime) -> PageSource:
-        return open_pages(
-            source,
-            resolver=flow.resolver,
-            hosts=hosts,
-            clock=flow.clock,
-            listener=flow.listener,
-            stop=flow.stop,
-            logical_date=logical_date,
-        )
+    clock, listener, stop = flow.clock, flow.listener, flow.stop
 
-    pages = opened(options.run_date or flow.clock.now())  # what cannot be asked fails here, before a run is opened
+    def opened(logical_date: datetime) -> PageSource:
+        return open_pages(source, resolver=flow.resolver, hosts=hosts, clock=clock, listener=listener, stop=stop, logical_date=logical_date)
+
+    pages = opened(options.run_date or clock.now())  # what cannot be asked fails here, before a run is opened
     if _names_run_date(source):
         pages = DatedPages(fs=fs, layout=BronzeLayout(system=source.system, table=source.table), opened=opened)
-    return extract(
-        source,
-        pages,
-        fs,
-        bronze=flow.pipeline.platform.bronze,
-        options=options,
-        clock=flow.clock,
-        listener=flow.listener,
-        stop=flow.stop,
-        spool=spool,
-    )
+    bronze = flow.pipeline.platform.bronze
+    return extract(source, pages, fs, bronze=bronze, options=options, clock=clock, listener=listener, stop=stop, spool=spool)
+
+
+def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutcome, *, replay: bool, take_over: bool) -> EntityOutcome:
+    """*about*, filled in. Spark's own errors come out as typed ones."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    from medallion.silver.promote import promote, translated
+    from medallion.silver.publish import DeltaTable
+
+    flow.listener(PromotionOpened(entity=entity.entity))
+    state = open_root(flow, flow.pipeline.platform.state.root)
+    clock, listener, stop = flow.clock, flow.listener, flow.stop
+    try:
+        done = promote(spark, flow.pipeline, entity, state, replay=replay, take_over=take_over, clock=clock, listener=listener, stop=stop)
+        frame = DeltaTable(spark=spark, path=silver_path(flow.pipeline, entity)).frame()
+        rows = 0 if frame is None else frame.count()
+    except (PySparkException, Py4JError) as error:
+        raise translated(str(error)) from error
+    flow.listener(PromotionCompleted(entity=entity.entity, rows=done.rows, seconds=done.seconds))
+    changed = done.inserted + done.updated + done.deleted + done.quarantined
+    return replace(about, status="done" if changed else "unchanged", promoted=done, silver_rows=rows)
 
 
 def _names_run_date(source: Source) -> bool:

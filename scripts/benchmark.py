@@ -72,7 +72,7 @@ def main(given: Sequence[str]) -> int:
     console = Console()
     if asked.list:
         for benchmark in BENCHMARKS:
-            console.print(f"{benchmark.name:12} {benchmark.says}", markup=False)
+            console.print(f"{benchmark.name:12} {benchmark.says}", markup=False, highlight=False, soft_wrap=True)
         return 0
     chosen = [benchmark for benchmark in BENCHMARKS if asked.only is None or benchmark.name in asked.only]
     found, failed = measure(chosen, pairs=asked.pairs, console=console)

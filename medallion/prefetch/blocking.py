@@ -33,7 +33,6 @@ class RequestsTransport:
     def send(self, request: Request) -> Answer:
         session = self._session or self._open(request)
         seconds = self._caps.page_timeout.total_seconds()
-        late = SourceUnavailable(f"{request.shown}: no whole answer within {seconds:g}s (page_timeout)")
         try:
             with session.request(
                 request.method,
@@ -48,11 +47,11 @@ class RequestsTransport:
                 headers = folded(response.raw.headers.iteritems())
                 status = response.status_code
         except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-            raise late from None
+            raise SourceUnavailable(f"{request.shown}: no whole answer within {seconds:g}s (page_timeout)") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             # `from None`: these errors print the URL, which may hold a credential.
             raise _translated(error, request) from None
-        body = inflate(wire, headers.get("content-encoding"), cap=self._caps.decoded_bytes, page=request.shown)
+        body = inflate(wire, headers.get("content-encoding"), cap=self._caps.decoded_bytes, request=request)
         return Answer(status=status, headers=headers, body=body, url=request.target, wire_bytes=len(wire))
 
     def close(self) -> None:
@@ -75,13 +74,13 @@ class RequestsTransport:
     def _read(self, response: requests.Response, request: Request) -> bytes:
         cap = self._caps.wire_bytes
         if int(response.headers.get("Content-Length") or 0) > cap:
-            raise too_large(request.shown, cap, "bytes")
+            raise too_large(request, cap, "bytes")
         parts, size = [], 0
         while part := response.raw.read1(_PIECE, decode_content=False):
             parts.append(part)
             size += len(part)
             if size > cap:
-                raise too_large(request.shown, cap, "bytes")
+                raise too_large(request, cap, "bytes")
         return b"".join(parts)
 
 

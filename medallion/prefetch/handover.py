@@ -46,7 +46,8 @@ def held_bytes(body: bytes) -> int:
 
 
 class Handover:
-    """A queue with one producer, who never waits, and one consumer.
+    """A queue with one producer, who never waits, and one consumer, who is woken for several items at a time: each time the two
+    threads change places costs more than a page.
 
     The producer asks for room before it makes something that needs it; told that there is none, it is called back (*on_room*, on the
     consumer's thread) when the consumer has taken something.
@@ -57,7 +58,7 @@ class Handover:
         self._on_room = on_room
         self._items: deque[Item] = deque()
         self._waiting = 0
-        self._starved = False
+        self._starved = self._sleeping = False
         self._changed = threading.Condition()
 
     def room(self, wanted: int, reserved: int) -> bool:
@@ -68,21 +69,28 @@ class Handover:
             self._starved = not fits
             return fits
 
-    def put(self, item: Item) -> None:
-        """Hands *item* over."""
+    def put(self, item: Item) -> bool:
+        """Hands *item* over; whether a consumer sleeps, who sees it only after :meth:`wake`."""
         with self._changed:
             self._items.append(item)
             if isinstance(item, Delivery):
                 self._waiting += item.held
+            return self._sleeping
+
+    def wake(self) -> None:
+        """A consumer that sleeps looks at what is there."""
+        with self._changed:
             self._changed.notify()
 
     def take(self, timeout: float) -> Item | None:
         """The next item; None if none came within *timeout* seconds."""
         with self._changed:
-            if not self._items and not self._changed.wait(timeout):
-                return None
             if not self._items:
-                return None
+                self._sleeping = True
+                self._changed.wait(timeout)
+                self._sleeping = False
+                if not self._items:
+                    return None
             item = self._items.popleft()
             wake = False
             if isinstance(item, Delivery):

@@ -14,6 +14,7 @@ from medallion.policy.retry import parse_retry_after
 from medallion.source.request import Answer
 
 _SHOWN_OF_BODY = 160
+_FIRST_SILENCE, _LONGEST_SILENCE = timedelta(milliseconds=500), timedelta(seconds=8)
 
 
 class Host:
@@ -68,14 +69,19 @@ class Host:
     def leave(self, outcome: Outcome, started: float) -> None:
         """Ends a call that :meth:`enter` started.
 
-        Calls that were under way together when one failed say nothing new when they fail as well: a volley counts once.
+        Calls that were under way together when one failed say nothing new when they fail as well: a volley counts once. From the
+        second failure in a row on, nothing is sent for a while that doubles each time, or many requests at a time would use up in
+        a moment the patience that one has for seconds.
         """
         with self._lock:
             now, policy = self._clock.monotonic(), self._policy or BreakerPolicy()
             if outcome == "failed" and self._breaker.opened_at is None:
-                if self._counted_at is not None and started < self._counted_at and self._breaker.failures:
+                if self._counted_at is not None and started <= self._counted_at and self._breaker.failures:
                     return
                 self._counted_at = now
+                if self._breaker.failures:
+                    pause = min(_FIRST_SILENCE * 2 ** (self._breaker.failures - 1), _LONGEST_SILENCE)
+                    self._limiter = postpone(self._limiter, now + pause.total_seconds())
             self._breaker = after(self._breaker, outcome, now, policy, started=started)
 
 

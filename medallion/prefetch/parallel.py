@@ -45,7 +45,7 @@ class AiohttpTransport:
             raise _translated(error, request) from None
         except (OSError, ValueError) as error:
             raise SourceUnavailable(f"{request.shown}: {type(error).__name__} while the request was sent") from None
-        body = inflate(wire, headers.get("content-encoding"), cap=self._caps.decoded_bytes, page=request.shown)
+        body = inflate(wire, headers.get("content-encoding"), cap=self._caps.decoded_bytes, request=request)
         return Answer(status=response.status, headers=headers, body=body, url=request.target, wire_bytes=len(wire))
 
     async def close(self) -> None:
@@ -70,7 +70,7 @@ class AiohttpTransport:
         cap, content = self._caps.wire_bytes, response.content
         if (response.content_length or 0) > cap:
             response.close()
-            raise too_large(request.shown, cap, "bytes")
+            raise too_large(request, cap, "bytes")
         first = await content.readany()
         if content.at_eof():
             parts = [first]
@@ -81,7 +81,7 @@ class AiohttpTransport:
                 size += len(part)
                 if size > cap:
                     response.close()
-                    raise too_large(request.shown, cap, "bytes")
+                    raise too_large(request, cap, "bytes")
         return first if len(parts) == 1 else b"".join(parts)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from medallion.errors import MedallionError, TerminatedError
-from medallion.events import Listener, PageFetched, RequestRetried
+from medallion.events import Event, Listener, PageFetched, RequestRetried
 from medallion.policy.retry import FailedAttempt
 from medallion.prefetch.attempt import Asker, Fetched
 from medallion.prefetch.handover import Delivery, End, Handover, held_bytes
@@ -24,6 +24,8 @@ BUFFER_BYTES = 64 * 1024 * 1024
 _FIRST_ESTIMATE = 256 * 1024
 _GUESSES = 2
 """Pages at a guess in a lane, as a multiple of the concurrency: a slow page in front does not leave the others idle."""
+_GATHER = 0.002
+"""Seconds for which pages are gathered before a consumer that sleeps is woken."""
 _LOOK_AT_STOP = 0.1
 """Seconds between two looks at the stop flag while nothing comes."""
 
@@ -87,6 +89,7 @@ class _Run:
         self._booked, self._estimate = 0, _FIRST_ESTIMATE
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = False
+        self._waking: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
         self._started = threading.Event()
         self.handover = Handover(settings.buffer_bytes, lambda: self.call(self._pump))
@@ -97,6 +100,7 @@ class _Run:
             asyncio.run(self._main())
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the consumer, who waits for it
             self.handover.put(End(error=error))
+            self.handover.wake()
         finally:
             self._started.set()
 
@@ -178,7 +182,7 @@ class _Run:
         try:
             for delivery in state.settle(dropped):
                 self._booked -= delivery.held
-                self.handover.put(delivery)
+                self._hand_over(delivery)
         except MedallionError as error:
             self.finish(error)
         for one in dropped:
@@ -189,8 +193,16 @@ class _Run:
             self._active.remove(state)
         self._pump()
 
+    def _hand_over(self, item: Delivery | Event) -> None:
+        if self.handover.put(item) and self._waking is None:
+            self._waking = asyncio.get_running_loop().call_later(_GATHER, self._wake)
+
+    def _wake(self) -> None:
+        self._waking = None
+        self.handover.wake()
+
     def _tell(self, failed: FailedAttempt) -> None:
-        self.handover.put(retried(self._settings.asker.source, failed))
+        self._hand_over(retried(self._settings.asker.source, failed))
 
     def _look_at(self, task: asyncio.Task[None]) -> None:
         """A task never fails but by a mistake of ours, or of a plug-in; that must not make the consumer wait for ever."""
@@ -206,6 +218,7 @@ class _Run:
         if not self._over and self._ended is not None:
             self._over = True
             self.handover.put(End(error=error))
+            self.handover.wake()
             self._ended.set_result(None)
 
 

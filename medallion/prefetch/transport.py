@@ -50,33 +50,28 @@ class BlockingTransport(Protocol):
         """No connection is open any more."""
 
 
-def inflate(body: bytes, encoding: str | None, *, cap: int, page: str) -> bytes:
-    """*body* decoded from its ``Content-Encoding``; *page* names it in errors.
+def inflate(body: bytes, encoding: str | None, *, cap: int, request: Request) -> bytes:
+    """*body* decoded from its ``Content-Encoding``; errors name *request*.
 
     Raises PageTooLargeError as soon as *cap* bytes are passed, PageError for a broken or unknown encoding.
     """
     name = (encoding or "identity").strip().lower()
     if name in ("identity", "") or not body:
-        return within(body, cap, page)
+        if len(body) > cap:
+            raise too_large(request, cap, "bytes")
+        return body
     if name not in ("gzip", "x-gzip", "deflate"):
-        raise PageError(f"{page}: the body has the content encoding {name[:40]!r}, although only {ENCODINGS} was accepted")
+        raise PageError(f"{request.shown}: the body has the content encoding {name[:40]!r}, although only {ENCODINGS} was accepted")
     try:
-        return _inflated(body, cap=cap, page=page, raw=name == "deflate" and not _has_zlib_header(body))
+        return _inflated(body, cap=cap, request=request, raw=name == "deflate" and not _has_zlib_header(body))
     except zlib.error as error:
-        raise PageError(f"{page}: the {name} body is broken ({error})") from error
+        raise PageError(f"{request.shown}: the {name} body is broken ({error})") from error
 
 
-def within(body: bytes, cap: int, page: str) -> bytes:
-    """*body* if it has at most *cap* bytes; PageTooLargeError otherwise."""
-    if len(body) > cap:
-        raise too_large(page, cap, "bytes")
-    return body
-
-
-def too_large(page: str, cap: int, what: str) -> PageTooLargeError:
+def too_large(request: Request, cap: int, what: str) -> PageTooLargeError:
     """The error of a page with more than *cap* of *what*."""
     return PageTooLargeError(
-        f"{page}: the page has more than {cap} {what}; it was cut off there: ask for smaller pages, or raise api.limits"
+        f"{request.shown}: the page has more than {cap} {what}; it was cut off there: ask for smaller pages, or raise api.limits"
     )
 
 
@@ -89,15 +84,15 @@ def environment_proxy(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def _inflated(body: bytes, *, cap: int, page: str, raw: bool) -> bytes:
+def _inflated(body: bytes, *, cap: int, request: Request, raw: bool) -> bytes:
     parts, room = [], cap
     while body:
         member = zlib.decompressobj(-zlib.MAX_WBITS if raw else _GZIP_OR_ZLIB)
         part = member.decompress(body, room + 1)
         if len(part) > room:
-            raise too_large(page, cap, "decoded bytes")
+            raise too_large(request, cap, "decoded bytes")
         if not member.eof:
-            raise PageError(f"{page}: the compressed body was cut off")
+            raise PageError(f"{request.shown}: the compressed body was cut off")
         parts.append(part)
         room -= len(part)
         body = member.unused_data.lstrip(b"\0")

@@ -156,9 +156,10 @@ class _Connections:
         self.ready.set()
         await self._over.wait()
         listening.close()
-        for task in self._open:
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
+        for _ in range(3):  # a connection that came while we were closing takes a turn of the loop to show
+            for task in self._open:
+                task.cancel()
+            await asyncio.gather(*self._open, asyncio.sleep(0), return_exceptions=True)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
@@ -174,6 +175,9 @@ class _Connections:
             try:
                 while await self._one(reader, writer):
                     pass
+            except asyncio.CancelledError:
+                writer.transport.abort()
+                raise
             finally:
                 writer.close()
 

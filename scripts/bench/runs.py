@@ -63,7 +63,7 @@ def year(settings: Settings) -> Sequence[Measured]:
         for turn in range(settings.turns or TURNS):
             for name, until in ends.items():
                 settings.progress(f"{turn + 1}: {name}")
-                peak, took = _run(os.environ | api.environment | {"FLIGHTS_UNTIL": until}, settings.clock)
+                peak, took = one_run(os.environ | api.environment | {"FLIGHTS_UNTIL": until}, settings.clock)
                 peaks[name].append(peak)
                 times[name].append(took)
     values = tuple(year - january for january, year in zip(peaks["January"], peaks["year"], strict=True))
@@ -72,7 +72,7 @@ def year(settings: Settings) -> Sequence[Measured]:
     return [Measured(bar=bar, values=values, parts=parts)]
 
 
-def _run(environment: Mapping[str, str], clock: Clock) -> tuple[float, float]:
+def one_run(environment: Mapping[str, str], clock: Clock) -> tuple[float, float]:
     """One ``medallion run`` into a new lake: the peak resident memory in MB of its Python process alone, and its seconds.
 
     The JVM and Spark's workers are other processes, with limits of their own.

@@ -85,7 +85,7 @@ def named(page: Path) -> list[tuple[str, ...]]:
 
 
 def _foreign(span: str) -> bool:
-    return span.startswith(("medallion.", "spark.", "pyarrow.", "foreach"))
+    return span.startswith(("medallion.", "spark.", "pyarrow.", "importlib."))
 
 
 def commands() -> dict[str, set[str]]:
@@ -218,7 +218,8 @@ def test_commands_and_flags_exist() -> None:
         assert name is not None, f"{where}: medallion {' '.join(words)}"
         flags = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert flags <= known[name], f"{where}: medallion {' '.join(words)}"
-    ours = {flag for flags in known.values() for flag in flags} | set(re.findall(r'"(--[a-z-]+)"', (ROOT / "medallion/demo/__main__.py").read_text()))
+    demo = (ROOT / "medallion/demo/__main__.py").read_text(encoding="utf-8")
+    ours = {flag for flags in known.values() for flag in flags} | set(re.findall(r'"(--[a-z-]+)"', demo))
     for page in PAGES:
         for span in spans(page):
             if re.match(r"--[a-z]", span):
@@ -254,15 +255,22 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     """Every block runs in order, in an empty folder, and prints the output that stands below it."""
     page = ROOT / "docs/tutorial.md"
     text, runnable = script(page)
+    (tmp_path / "tutorial.sh").write_text(text, encoding="utf-8")
+    folder = tmp_path / "reader"
+    folder.mkdir()
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
-    done = subprocess.run(["bash"], input=text, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=540, check=False)
+    command = ["bash", str(tmp_path / "tutorial.sh")]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=540, check=False
+    )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     printed = dict(re.findall(r"^::: (\d+)\n(.*?)(?=^::: |\Z)", done.stdout, re.MULTILINE | re.DOTALL))
     everything = blocks(page)
     for number, block in enumerate(runnable):
         following = everything[everything.index(block) + 1 : everything.index(block) + 2]
         if following and following[0].info == "text output":
-            assert _fits(following[0].text, printed[str(number)]), f"{following[0]} says:\n{following[0].text}\nbut:\n{printed[str(number)]}"
+            shown, told = following[0].text, printed[str(number)]
+            assert _fits(shown, told), f"{following[0]} says:\n{shown}\nbut:\n{told}"
 
 
 def _fits(shown: str, printed: str) -> bool:

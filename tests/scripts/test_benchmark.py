@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,10 +14,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from medallion.clock import SystemClock
 from medallion.errors import MedallionError
 from medallion.testing.clock import FakeClock
 from scripts import baselines, benchmark
-from scripts.bench import parsing, report, server
+from scripts.bench import parsing, report, runs, server
 from scripts.bench.measure import Bar, Benchmark, Measured, Settings, in_turn, quartiles, ratios, seconds
 
 BAR = Bar(name="speed", says="ours against theirs", limit=1.3)
@@ -150,3 +153,27 @@ def test_both_parsers_find_every_row() -> None:
     assert parsing.rows_of(bodies, FakeClock()) == 60
     table = baselines.parse_pages(bodies)
     assert table["id"].to_pylist() == list(range(60))
+
+
+def program(path: Path, text: str) -> Path:
+    """An executable Python script that stands for ``medallion``."""
+    path.write_text(f"#!{sys.executable}\n{text}\n", "utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_peak_of_a_run_is_found_although_it_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that was given back before the end counts; children do not."""
+    lines = ["import subprocess, sys, time", "data = b'x' * 80_000_000", "del data"]
+    lines += ["subprocess.run([sys.executable, '-c', \"b'x' * 400_000_000\"])", "time.sleep(0.1)"]
+    monkeypatch.setattr(runs, "MEDALLION", program(tmp_path / "medallion", "\n".join(lines)))
+    peak, took = runs.one_run(os.environ, SystemClock())
+    assert 80 < peak < 300
+    assert took > 0.1
+
+
+def test_a_run_that_fails_is_no_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last words are handed on."""
+    monkeypatch.setattr(runs, "MEDALLION", program(tmp_path / "medallion", "print('no such host')\nraise SystemExit(4)"))
+    with pytest.raises(MedallionError, match=r"status 4: no such host"):
+        runs.one_run(os.environ, SystemClock())

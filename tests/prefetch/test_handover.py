@@ -1,0 +1,45 @@
+"""Items come in order; room is counted in bytes."""
+
+from __future__ import annotations
+
+from medallion.prefetch.handover import Delivery, End, Handover
+
+
+def delivery(size: int) -> Delivery:
+    """A page that takes *size* bytes while it waits."""
+    return Delivery(lane="l", position={}, next={}, records=[], body=b"x" * (size // 2), wire_bytes=0, seconds=0.0)
+
+
+def test_items_come_in_order_and_none_after_a_while() -> None:
+    """What was put first is taken first; nothing is no item."""
+    queue = Handover(100, lambda: None)
+    first, end = delivery(10), End()
+    queue.put(first)
+    queue.put(end)
+    assert [queue.take(0), queue.take(0), queue.take(0)] == [first, end, None]
+
+
+def test_room_counts_what_waits_and_what_is_reserved() -> None:
+    """The limit is for both together; without others everything fits."""
+    queue = Handover(100, lambda: None)
+    assert queue.room(1000, 0)
+    assert queue.room(60, 40)
+    queue.put(delivery(50))
+    assert queue.room(50, 0)
+    assert not queue.room(51, 0)
+    assert not queue.room(1, 50)
+
+
+def test_the_producer_is_called_back_once_when_it_was_refused() -> None:
+    """Only who was told that there is no room is called, when something was taken."""
+    called = []
+    queue = Handover(100, lambda: called.append(1))
+    queue.put(delivery(80))
+    queue.put(delivery(80))
+    queue.put(delivery(80))
+    queue.take(0)
+    assert not called
+    queue.room(50, 0)
+    queue.take(0)
+    queue.take(0)
+    assert called == [1]
