@@ -21,7 +21,7 @@ from medallion.config.secret import SecretResolver
 from medallion.config.silver import Entity
 from medallion.config.source import Source
 from medallion.errors import ConfigError, MedallionError, Problem, TerminatedError, worst
-from medallion.events import Failed, Listener, PromotionCompleted, PromotionOpened
+from medallion.events import Failed, Listener, Noticed, PromotionCompleted, PromotionOpened
 from medallion.layout import BronzeLayout, SilverLayout
 from medallion.policy.limiter import Rate
 from medallion.prefetch.hosts import Hosts
@@ -193,6 +193,8 @@ def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bo
     if starting is None or _must_end(flow, [one.error for one in sources]):
         entities = tuple(EntityOutcome(entity=one.entity, status="skipped") for one in selection.entities)
     else:
+        if not starting.done():
+            flow.listener(Noticed(subject="spark", sentence="is starting"))
         try:
             spark = starting.result()
         except MedallionError as error:

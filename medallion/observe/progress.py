@@ -33,7 +33,7 @@ State = Literal["running", "done", "failed"]
 
 
 def sentence(event: Event, counts: Counts) -> str | None:
-    """What a person should hear of an event; None for those that only move a counter."""
+    """What a person should hear of an event; None for those that only move a counter, and for failures, which have a line anyway."""
     if isinstance(event, RunOpened):
         return f"{event.source}: {'resuming' if event.resumed else 'reading'} (run {event.run_id})"
     if isinstance(event, SchemaChanged):
@@ -49,8 +49,6 @@ def sentence(event: Event, counts: Counts) -> str | None:
         return f"{event.entity}: promoting"
     if isinstance(event, PromotionCompleted):
         return f"{event.entity}: {f'{event.rows:,} rows promoted' if event.rows else 'nothing new'} ({event.seconds:.1f} s)"
-    if isinstance(event, Failed):
-        return f"{event.subject}: [{event.code}] {event.sentence}"
     return f"{event.subject}: {event.sentence}" if isinstance(event, Noticed) else None
 
 
@@ -105,7 +103,7 @@ class PlainProgress:
 class LiveProgress:
     """A listener that keeps one line for each source and entity on a terminal while it is entered; at the end they are gone.
 
-    Notices and failures are printed above, through *mask*.
+    Notices are printed above, through *mask*.
     """
 
     def __init__(self, console: Console, tally: Tally, *, clock: Clock, mask: Callable[[str], str]) -> None:
@@ -133,20 +131,12 @@ class LiveProgress:
             self._move(event, "done", "the same as before" if event.same_as else "read")
         elif isinstance(event, PromotionCompleted):
             self._move(event, "done", f"{event.rows:,} rows promoted" if event.rows else "nothing new")
-        elif isinstance(event, PageFetched | ChunkCommitted | BatchApplied):
-            return
-        elif isinstance(event, Failed):
+        elif isinstance(event, Failed):  # whoever made us says it in one line, as without a terminal
             self._move(event, "failed", f"[{event.code}]")
-            self._print(event, "red")
-        elif isinstance(event, SchemaChanged):
-            return  # a first run has one for each column; the log keeps them
-        else:
-            self._print(event, "yellow")
-
-    def _print(self, event: Event, style: str) -> None:
-        text = sentence(event, self._tally.of(subject_of(event)))
-        if text is not None:
-            self._progress.console.print(Text(self._mask(text), style=style))
+        elif not isinstance(event, SchemaChanged):  # those of a first run are as many as there are columns; the log keeps them
+            text = sentence(event, self._tally.of(subject_of(event)))
+            if text is not None:
+                self._progress.console.print(Text(self._mask(text), style="yellow"), soft_wrap=True)
 
     def _move(self, event: Event, state: State, text: str) -> None:
         name = name_of(event)

@@ -17,7 +17,7 @@ Subject: TypeAlias = tuple[Literal["source", "entity"], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Of one source, store or entity. *bytes* are those of answers, *since* and *last* monotonic seconds of its first and last event."""
+    """Of one source, store or entity. *bytes* are those of answers, *since* the monotonic seconds of its first event."""
 
     pages: int = 0
     records: int = 0
@@ -28,12 +28,12 @@ class Counts:
     batches: int = 0
     applied_rows: int = 0
     since: float = 0.0
-    last: float = 0.0
+    last_page: float = 0.0
 
     @property
     def pages_per_second(self) -> float:
-        """Pages a second from the first event to the last; 0 before there is anything to measure."""
-        return self.pages / (self.last - self.since) if self.last > self.since else 0.0
+        """Pages a second from the first event to the last page; 0 before there is anything to measure."""
+        return self.pages / (self.last_page - self.since) if self.last_page > self.since else 0.0
 
 
 class Tally:
@@ -50,7 +50,7 @@ class Tally:
         now = self._clock.monotonic()
         with self._lock:
             known = self._counts.get(subject) or Counts(since=now)
-            self._counts[subject] = replace(_counted(known, event), last=now)
+            self._counts[subject] = _counted(known, event, now)
 
     def of(self, subject: Subject) -> Counts:
         """The counts of a source or an entity so far."""
@@ -78,9 +78,11 @@ def subject_of(event: Event) -> Subject:
     return "entity" if isinstance(event, PromotionOpened | BatchApplied | PromotionCompleted) else "source", name_of(event)
 
 
-def _counted(counts: Counts, event: Event) -> Counts:
+def _counted(counts: Counts, event: Event, now: float) -> Counts:
     if isinstance(event, PageFetched):
-        return replace(counts, pages=counts.pages + 1, records=counts.records + event.records, bytes=counts.bytes + event.bytes)
+        return replace(
+            counts, pages=counts.pages + 1, records=counts.records + event.records, bytes=counts.bytes + event.bytes, last_page=now
+        )
     if isinstance(event, RequestRetried):
         return replace(counts, retries=counts.retries + 1)
     if isinstance(event, ChunkCommitted):

@@ -76,6 +76,8 @@ class MicroBatch:
     claim: str
     next_claim: str
     attempt: str
+    table_id: str | None
+    """Of the table that earlier batches made; None: not made or not known yet."""
     clock: Clock = field(default_factory=SystemClock)
 
     def __call__(self, frame: DataFrame, _batch_id: int) -> None:
@@ -194,7 +196,7 @@ class MicroBatch:
                 bytes=delivery.bytes,
                 started_at=started,
                 seconds=self.clock.monotonic() - since,
-                table_id=work.target.table_id(),
+                table_id=self.table_id or work.target.table_id(),
                 table_version=work.target.version(),
                 inserted=counts.written.inserted,
                 updated=counts.written.updated,

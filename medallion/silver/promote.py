@@ -21,7 +21,8 @@ from medallion.silver.batch import MicroBatch, identity, tables
 from medallion.silver.claims import acquire, release
 from medallion.silver.landed import Landed
 from medallion.silver.models.tables import Tables
-from medallion.silver.source import NAME, START, LogSource, ends
+from medallion.silver.source import ends
+from medallion.silver.stream import NAME, START, LogSource
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
@@ -108,7 +109,7 @@ def promote(
         take_over=take_over,
     )
     try:
-        planned = _plan(spark, pipeline, entity, where, work, state, replay=replay, listener=listener)
+        planned, table_id = _plan(spark, pipeline, entity, where, work, state, replay=replay, listener=listener)
         if planned:
             batch = MicroBatch(
                 entity=entity,
@@ -120,6 +121,7 @@ def promote(
                 claim=Location.parse(pipeline.platform.state.root).child(claim.path).uri,
                 next_claim=Location.parse(pipeline.platform.state.root).child(claim.next_path).uri,
                 attempt=claim.held.attempt,
+                table_id=table_id,
                 clock=clock,
             )
             _run(spark, batch, planned, checkpoint=f"{where.state}/checkpoint", stop=stop)
@@ -154,8 +156,12 @@ def _plan(
     *,
     replay: bool,
     listener: Listener,
-) -> list[dict[str, Any]]:
-    """The offsets at which batches will end; none where nothing is new. Table, checkpoint and log are checked against each other."""
+) -> tuple[list[dict[str, Any]], str | None]:
+    """The offsets at which batches will end, none where nothing is new; and the table's id, where it is known to stay.
+
+    Table, checkpoint and log are checked against each other.
+    """
+    table_id = None
     last = applied.newest(work.applied)
     checkpoint = where.layout.part("checkpoint")
     if replay:
@@ -170,6 +176,7 @@ def _plan(
         if last is not None:
             for sentence in applied.check_table(work.target, last, identity(entity, where.load_pattern)):
                 listener(Noticed(subject=entity.entity, sentence=sentence))
+            table_id = last.table_id
     after: dict[str, Any] = START if replay or last is None else {"version": last.last_version, "sha256": last.sha256}
     landed = Landed(spark=spark, root=where.bronze)
     newest = landed.newest(at_least=after["version"])
@@ -181,10 +188,10 @@ def _plan(
     if newest == after["version"]:
         if newest >= 0 and landed.entries(newest, newest)[0].sha256 != after["sha256"]:
             raise ChainError(f"the log at {where.bronze} is not the one that was applied up to version {newest}; nothing was changed")
-        return []
+        return [], table_id
     limits = pipeline.run.promote.batch
     fresh = landed.entries(after["version"] + 1, newest, prev_sha256=after["sha256"])
-    return ends(fresh, max_files=limits.max_files, max_bytes=limits.max_bytes)
+    return ends(fresh, max_files=limits.max_files, max_bytes=limits.max_bytes), table_id
 
 
 def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from medallion.bronze.entry import decode, seal
 from medallion.bronze.log import Stored
-from medallion.silver.source import START, LogReader, ends
+from medallion.silver.source import ends
+from medallion.silver.stream import START, LogReader
 from medallion.testing.lake import BronzeTable
 
 

@@ -33,7 +33,7 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
     names = entity.history_columns
     values = [name for name in events.columns if name not in MARKS]
     keys = list(entity.keys)
-    touched = events.select(*[col(name) for name in keys]).distinct()
+    touched = events.select(*[col(name) for name in keys])
     end_type = events.schema[SEQUENCE].dataType
     known = events.withColumns({ORIGIN: F.lit(BATCH), OLD_END: F.lit(None).cast(end_type)})
 
