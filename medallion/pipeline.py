@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from medallion.clock import Clock
 from medallion.config.names import closest
 from medallion.config.pipeline import Pipeline
 from medallion.config.secret import SecretResolver
+from medallion.config.shape import references
 from medallion.config.silver import Entity
 from medallion.config.source import Source
 from medallion.errors import ConfigError, MedallionError, Problem, TerminatedError, worst
@@ -238,15 +240,16 @@ def _must_end(flow: Flow, errors: Sequence[MedallionError | None]) -> bool:
 
 
 def _extract(flow: Flow, source: Source, hosts: Hosts, options: ExtractOptions, spool: Path) -> ExtractResult:
-    fs = open_root(flow, flow.pipeline.platform.bronze.root)
-
     clock, listener, stop = flow.clock, flow.listener, flow.stop
 
     def opened(logical_date: datetime) -> PageSource:
         return open_pages(source, resolver=flow.resolver, hosts=hosts, clock=clock, listener=listener, stop=stop, logical_date=logical_date)
 
-    pages = opened(options.run_date or clock.now())  # what cannot be asked fails here, before a run is opened
-    if _names_run_date(source):
+    for reference in references(source):  # what cannot be asked fails here, before anything is written
+        flow.resolver.resolve(reference)
+    pages = opened(options.run_date or clock.now())
+    fs = open_root(flow, flow.pipeline.platform.bronze.root)
+    if "{run.date}" in source.model_dump_json():
         pages = DatedPages(fs=fs, layout=BronzeLayout(system=source.system, table=source.table), opened=opened)
     bronze = flow.pipeline.platform.bronze
     return extract(source, pages, fs, bronze=bronze, options=options, clock=clock, listener=listener, stop=stop, spool=spool)
@@ -274,14 +277,11 @@ def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutco
     return replace(about, status="done" if changed else "unchanged", promoted=done, silver_rows=rows)
 
 
-def _names_run_date(source: Source) -> bool:
-    return source.api is not None and "{run.date}" in repr((source.api.endpoint, source.api.params, source.api.headers, source.api.json_))
-
-
 def _starting(flow: Flow) -> Future[SparkSession]:
     """The session that is being started, in a thread of its own: a JVM takes seconds, in which pages can come in.
 
-    The thread does not hold up the end of the process; the JVM ends with it.
+    The thread does not hold up the end of the process; the JVM ends with it. Where pyspark is at work already, as in a notebook,
+    the session is taken in the calling thread: a session is active by thread, and no other would find it.
     """
     future: Future[SparkSession] = Future()
 
@@ -291,5 +291,8 @@ def _starting(flow: Flow) -> Future[SparkSession]:
         except BaseException as error:  # noqa: BLE001  it is raised again where the session is asked for
             future.set_exception(error)
 
-    threading.Thread(target=start, name="medallion-spark-start", daemon=True).start()
+    if "pyspark" in sys.modules:
+        start()
+    else:
+        threading.Thread(target=start, name="medallion-spark-start", daemon=True).start()
     return future

@@ -87,12 +87,12 @@ def preview(
     run_date: given.RunDate = None,
 ) -> int:
     """Shows rows of the first page of a source. One request, no Java, nothing is landed."""
-    from medallion.observe.progress import PlainProgress
-    from medallion.observe.tally import Tally
+    from medallion.events import Event
+    from medallion.observe.progress import sentence
+    from medallion.observe.tally import Counts
     from medallion.preview import preview as ask
 
     terminal: Terminal = context.obj
-    clock = SystemClock()
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     names = [source.name for source in pipeline.sources]
     wanted = select or next(iter(names), "")
@@ -101,12 +101,16 @@ def preview(
         meant = closest(wanted, names)
         hint = f"did you mean {meant}?" if meant else f"there are {', '.join(names) or 'none'}"
         raise ConfigError([Problem(path="--select", message=f"no source is called {wanted!r}; {hint}")])
+
+    def tell(event: Event) -> None:
+        terminal.note(sentence(event, Counts()) or "")
+
     found = ask(
         source,
         resolver=terminal.secrets,
-        clock=clock,
+        clock=SystemClock(),
         rows=rows,
-        listener=PlainProgress(terminal.note, Tally(clock), clock=clock),
+        listener=tell,
         logical_date=given.instant("--run-date", run_date),
     )
     terminal.show(f"{source.name}  {found.request}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -52,8 +54,9 @@ def write(path: Path, found: dict[str, Any], mask: Callable[[str], str]) -> None
         temporary.write_text(mask(json.dumps(found, indent=2, ensure_ascii=False)) + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        kind = DiskFullError if error.errno == 28 else StorageError
+        with contextlib.suppress(OSError):  # what could not be written may as well not be removable; that it failed is said below
+            temporary.unlink()
+        kind = DiskFullError if error.errno == errno.ENOSPC else StorageError
         raise kind(f"--result {path} cannot be written ({error.strerror}); the run itself went on to its end") from error
 
 

@@ -39,13 +39,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Shows where tables stand, from their logs alone. Needs no Java, unless --silver asks for Silver too."""
-    from medallion.pipeline import needs_jvm, select as select_names  # isort: skip
+    from medallion import pipeline as flows
     from medallion.status import table_status
 
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
-    chosen = select_names(pipeline, given.names(select))
-    spark = start_spark(pipeline.pipeline) if (silver and chosen.entities) or needs_jvm(pipeline) else None
+    chosen = flows.select(pipeline, given.names(select))
+    spark = start_spark(pipeline.pipeline) if (silver and chosen.entities) or flows.needs_jvm(pipeline) else None
     bronze = _open(pipeline, pipeline.platform.bronze.root)
     layouts = dict.fromkeys(_layouts(pipeline, chosen.sources, chosen.entities))
     tables = [table_status(bronze, layout) for layout in layouts]
@@ -90,13 +90,13 @@ def verify(
 
     Needs Java only where something was promoted.
     """
-    from medallion.pipeline import needs_jvm, select as select_names  # isort: skip
+    from medallion import pipeline as flows
     from medallion.verify import verify as hold
 
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
-    chosen = select_names(pipeline, given.names(select))
-    if needs_jvm(pipeline):
+    chosen = flows.select(pipeline, given.names(select))
+    if flows.needs_jvm(pipeline):
         start_spark(pipeline.pipeline)
     found = hold(
         pipeline,

@@ -22,6 +22,7 @@ from medallion.events import (
     PageFetched,
     PromotionCompleted,
     PromotionOpened,
+    RequestRetried,
     RunAbandoned,
     RunCompleted,
     RunOpened,
@@ -31,11 +32,16 @@ from medallion.observe.tally import Counts, Subject, Tally, name_of, subject_of
 
 State = Literal["running", "done", "failed"]
 
+LONG_WAIT = 5.0
+"""Seconds from which on a wait is told at once: it would look as if nothing happened."""
+
 
 def sentence(event: Event, counts: Counts) -> str | None:
     """What a person should hear of an event; None for those that only move a counter, and for failures, which have a line anyway."""
     if isinstance(event, RunOpened):
         return f"{event.source}: {'resuming' if event.resumed else 'reading'} (run {event.run_id})"
+    if isinstance(event, RequestRetried):
+        return f"{event.source}: attempt {event.attempt} failed, again in {event.wait:.1f} s: {event.reason}"
     if isinstance(event, SchemaChanged):
         more = f"; and {len(event.changes) - 3} more" if len(event.changes) > 3 else ""
         return f"{event.source}: schema: {'; '.join(event.changes[:3])}{more}"
@@ -86,6 +92,8 @@ class PlainProgress:
         """Says what *event* means, if it is time to."""
         counts = self._tally.of(subject_of(event))
         text = sentence(event, counts)
+        if isinstance(event, RequestRetried) and event.wait < LONG_WAIT and not self._due():
+            return
         if text is not None:
             self._write(text)
         elif isinstance(event, PageFetched | ChunkCommitted | BatchApplied) and self._due():
@@ -133,6 +141,8 @@ class LiveProgress:
             self._move(event, "done", f"{event.rows:,} rows promoted" if event.rows else "nothing new")
         elif isinstance(event, Failed):  # whoever made us says it in one line, as without a terminal
             self._move(event, "failed", f"[{event.code}]")
+        elif isinstance(event, RequestRetried) and event.wait < LONG_WAIT:
+            return
         elif not isinstance(event, SchemaChanged):  # those of a first run are as many as there are columns; the log keeps them
             text = sentence(event, self._tally.of(subject_of(event)))
             if text is not None:

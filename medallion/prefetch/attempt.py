@@ -36,6 +36,11 @@ class Fetched:
     next: Position | None
     seconds: float
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that its records take, nearly."""
+        return len(self.answer.body)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asker:

@@ -9,25 +9,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from medallion.events import Event
-from medallion.source.protocol import Position
+from medallion.source.protocol import Page
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A page in its place within its lane; *body* is what its hash is made of."""
+    """A page in its place within its lane. *held* is what it takes in memory, in bytes; *seconds* is what it took to come."""
 
-    lane: str
-    position: Position
-    next: Position
-    records: list[bytes]
-    body: bytes
-    wire_bytes: int
+    page: Page
+    held: int
     seconds: float
-
-    @property
-    def held(self) -> int:
-        """Bytes of memory that it takes while it waits."""
-        return held_bytes(self.body)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +29,6 @@ class End:
 
 
 Item: TypeAlias = Delivery | Event | End
-
-
-def held_bytes(body: bytes) -> int:
-    """What a page takes in memory: its body, and the records that were cut out of it."""
-    return 2 * len(body)
 
 
 class Handover:

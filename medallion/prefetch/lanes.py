@@ -12,7 +12,7 @@ from medallion.prefetch.handover import Delivery
 from medallion.source.decode import Decoded
 from medallion.source.guard import Guard
 from medallion.source.http import Endpoint
-from medallion.source.protocol import DONE, Lane, Position
+from medallion.source.protocol import DONE, Lane, Page, Position
 from medallion.source.request import Request
 
 
@@ -58,7 +58,7 @@ class LaneState:
         """Takes note of how a request ended."""
         asked.outcome = outcome
         if isinstance(outcome, Fetched):
-            self._known = outcome.decoded
+            self._known = Decoded(records=[], found=outcome.decoded.found)
             self._guess_was_empty |= asked.guess and not outcome.decoded.records
         else:
             self._failed = True
@@ -76,12 +76,14 @@ class LaneState:
             self._head, self.done = following, following == DONE
             self._keep(dropped)
             yield Delivery(
-                lane=self.name,
-                position=position,
-                next=following,
-                records=outcome.decoded.records,
-                body=outcome.answer.body,
-                wire_bytes=outcome.answer.wire_bytes,
+                page=Page(
+                    lane=self.name,
+                    position=position,
+                    next=following,
+                    records=outcome.decoded.records,
+                    wire_bytes=outcome.answer.wire_bytes,
+                ),
+                held=outcome.held,
                 seconds=outcome.seconds,
             )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from medallion.errors import MedallionError, TerminatedError
 from medallion.events import Event, Listener, PageFetched, RequestRetried
 from medallion.policy.retry import FailedAttempt
 from medallion.prefetch.attempt import Asker, Fetched
-from medallion.prefetch.handover import Delivery, End, Handover, held_bytes
+from medallion.prefetch.handover import Delivery, End, Handover
 from medallion.prefetch.lanes import Asked, LaneState
 from medallion.prefetch.transport import Transport
 from medallion.source.protocol import Lane, Page
@@ -65,11 +64,9 @@ class Prefetcher:
                 run.call(run.terminate)
             item = run.handover.take(_LOOK_AT_STOP)
             if isinstance(item, Delivery):
-                page = page_of(item)
                 self.listener(page_fetched(self.asker.source, item))
+                yield item.page
                 del item
-                yield page
-                del page
             elif isinstance(item, End):
                 if item.error is not None:
                     raise item.error
@@ -173,7 +170,7 @@ class _Run:
             self._arrived(state, asked, outcome)
 
     def _arrived(self, state: LaneState, asked: Asked, outcome: Fetched | MedallionError) -> None:
-        size = held_bytes(outcome.answer.body) if isinstance(outcome, Fetched) else 0
+        size = outcome.held if isinstance(outcome, Fetched) else 0
         self._booked += size - asked.booked
         asked.booked = size
         self._estimate = max(size, (7 * self._estimate + size) // 8)
@@ -222,21 +219,9 @@ class _Run:
             self._ended.set_result(None)
 
 
-def page_of(delivery: Delivery) -> Page:
-    """The page as the consumer gets it. Hashed here, on the consumer's thread: that leaves the event loop free."""
-    return Page(
-        lane=delivery.lane,
-        position=delivery.position,
-        next=delivery.next,
-        records=delivery.records,
-        wire_bytes=delivery.wire_bytes,
-        sha256=hashlib.sha256(delivery.body).hexdigest(),
-    )
-
-
 def page_fetched(source: str, delivery: Delivery) -> PageFetched:
     """The event of a page that is handed on."""
-    return PageFetched(source=source, bytes=delivery.wire_bytes, records=len(delivery.records), seconds=delivery.seconds)
+    return PageFetched(source=source, bytes=delivery.page.wire_bytes, records=len(delivery.page.records), seconds=delivery.seconds)
 
 
 def stopped() -> TerminatedError:

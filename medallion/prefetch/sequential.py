@@ -13,7 +13,7 @@ from medallion.policy.retry import FailedAttempt
 from medallion.prefetch.attempt import Asker
 from medallion.prefetch.handover import Delivery
 from medallion.prefetch.lanes import LaneState
-from medallion.prefetch.prefetcher import page_fetched, page_of, retried, stopped
+from medallion.prefetch.prefetcher import page_fetched, retried, stopped
 from medallion.prefetch.transport import BlockingTransport
 from medallion.source.protocol import Lane, Page
 from medallion.stop import StopFlag
@@ -40,10 +40,8 @@ class SequentialPrefetcher:
                 while (delivery := self._arrived(run, coming)) is not None:
                     coming = worker.submit(run.next_page)
                     self.listener(page_fetched(self.asker.source, delivery))
-                    page = page_of(delivery)
+                    yield delivery.page
                     del delivery
-                    yield page
-                    del page
             finally:
                 run.closed = True
                 worker.submit(run.close).result()

@@ -47,8 +47,8 @@ class Page:
     next: Position
     records: Sequence[bytes]
     wire_bytes: int
-    sha256: str
-    """Of the answer's decoded body."""
+    sha256: str = ""
+    """Of the answer's decoded body, where the source knows it. HTTP leaves it empty: nothing reads it, and it costs as much as decoding."""
 
 
 class PageSource(Protocol):

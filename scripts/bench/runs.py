@@ -22,7 +22,7 @@ ROOT = PIPELINE.parent.parent.parent
 TURNS = 3
 """Each takes minutes."""
 _LOOK_EVERY = 0.02
-_SHOWN = 2000
+_SHOWN = 8000
 
 
 def quickstart(settings: Settings) -> Sequence[Measured]:

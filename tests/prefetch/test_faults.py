@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from datetime import timedelta
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_all_records_come_once_and_in_order(way: dict[str, Any]) -> None:
     assert [page.position for page in asking.pages] == [{"page": 1}, {"page": 2}, {"page": 3}, {"page": 4}]
     assert [page.next for page in asking.pages] == [{"page": 2}, {"page": 3}, {"page": 4}, DONE]
     assert [event.records for event in asking.events if isinstance(event, PageFetched)] == [2, 2, 1, 0]
-    assert all(page.wire_bytes > 0 and len(page.sha256) == 64 for page in asking.pages)
+    assert all(page.wire_bytes > 0 for page in asking.pages)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +186,16 @@ def test_nobody_listens(way: dict[str, Any]) -> None:
     error = Asking(url).fail(**way, retry={"attempts": 2})
     assert type(error) is SourceUnavailable
     assert url in error.sentence
+
+
+@pytest.mark.parametrize("trouble", [Reply(hang_up=True), Reply(body=b"{}", cut_at=1), Reply(status=500), html_reply(), Reply(delay=9)])
+def test_no_traceback_shows_a_credential(way: dict[str, Any], trouble: Reply) -> None:
+    """The errors of the libraries below print whole URLs; ours do not, and theirs are not shown."""
+    with serve(lambda _: trouble) as server:
+        key = {"type": "api_key", "name": "key", "value": "secret:env:KEY", "in": "query"}
+        error = Asking(server.url, clock=SystemClock()).fail(**way, **QUICK, auth=key)
+        assert server.seen[0].query["key"] == SECRET
+    assert SECRET not in "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def test_an_unknown_host_name_is_a_typed_error(way: dict[str, Any]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from medallion.prefetch.handover import Delivery, End, Handover
+from medallion.source.protocol import Page
 
 
 def delivery(size: int) -> Delivery:
     """A page that takes *size* bytes while it waits."""
-    return Delivery(lane="l", position={}, next={}, records=[], body=b"x" * (size // 2), wire_bytes=0, seconds=0.0)
+    return Delivery(page=Page(lane="l", position={}, next={}, records=[], wire_bytes=0), held=size, seconds=0.0)
 
 
 def test_items_come_in_order_and_none_after_a_while() -> None:

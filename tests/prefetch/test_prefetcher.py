@@ -172,7 +172,7 @@ def test_no_lanes_are_no_pages() -> None:
 def test_waiting_pages_are_bounded_in_bytes() -> None:
     """A consumer that takes nothing more stops the requests; taking goes on to the end."""
     transport = Scripted(60, size=100_000)
-    given = prefetcher(transport, concurrency=2, buffer_bytes=1_500_000).pages([ALL])
+    given = prefetcher(transport, concurrency=2, buffer_bytes=750_000).pages([ALL])
     next(given)
     eventually(lambda: transport.under_way == 0)
     assert len(transport.order) <= 10

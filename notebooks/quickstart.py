@@ -1,0 +1,61 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # A pipeline, from its file to its tables
+# MAGIC
+# MAGIC Runs a pipeline's file in this notebook's own Spark session, and looks at what it made. Elsewhere than on Databricks
+# MAGIC the same cells run as a script: `python notebooks/quickstart.py`.
+
+# COMMAND ----------
+
+# ruff: noqa: ERA001  the text of this notebook stands in comments
+import os
+from pathlib import Path
+
+from medallion.cli import entry_point
+from medallion.config.load import load
+from medallion.pipeline import silver_path
+from medallion.spark import session
+
+# The file is read by the driver with plain `open`: give an absolute path, or one below the working directory.
+CONFIG = os.environ.get("PIPELINE", "conf/pipelines/quickstart.yaml")
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC What it would do, and where each setting comes from. Nobody is asked.
+
+# COMMAND ----------
+
+entry_point(["plan", CONFIG])
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC Extraction, then promotion. Run the cell again after whatever happened: it goes on after the last commit.
+
+# COMMAND ----------
+
+entry_point(["run", CONFIG])
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC The tables are plain Delta.
+
+# COMMAND ----------
+
+
+pipeline = load(Path(CONFIG)).pipeline
+spark = session(pipeline.pipeline)
+for entity in pipeline.silver:
+    table = spark.read.format("delta").load(silver_path(pipeline, entity))
+    table.show(5, truncate=24)
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC Held against themselves: the log's hashes, the sums of the files, a sample of keys folded again.
+
+# COMMAND ----------
+
+entry_point(["verify", CONFIG, "--sample", "200"])
