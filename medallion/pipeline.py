@@ -98,10 +98,15 @@ class Outcome:
     seconds: float = 0.0
 
     @property
+    def errors(self) -> tuple[MedallionError, ...]:
+        """What went wrong, sources before entities."""
+        found = [*(one.error for one in self.sources), *(one.error for one in self.entities)]
+        return tuple(error for error in found if error is not None)
+
+    @property
     def exit_status(self) -> int:
         """The worst of all exit statuses; 0 where everything went well."""
-        errors = [*(one.error for one in self.sources), *(one.error for one in self.entities)]
-        return worst(error.exit_status for error in errors if error is not None)
+        return worst(error.exit_status for error in self.errors)
 
     @property
     def nothing_new(self) -> bool:
@@ -165,10 +170,8 @@ def promote_all(
     """
     outcomes: list[EntityOutcome] = []
     for entity in entities:
-        source = flow.pipeline.source_of(entity)
-        about = EntityOutcome(
-            entity=entity.entity, status="skipped", source=None if source is None else source.name, path=silver_path(flow.pipeline, entity)
-        )
+        source, path = _source_name(flow.pipeline, entity), silver_path(flow.pipeline, entity)
+        about = EntityOutcome(entity=entity.entity, status="skipped", source=source, path=path)
         if not any(isinstance(one.error, TerminatedError) for one in outcomes):
             try:
                 flow.stop.check()
@@ -191,7 +194,6 @@ def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bo
     if starting is not None and needs_jvm(flow.pipeline):
         starting.result()
     sources = extract_all(flow, selection.sources, options)
-    entities: tuple[EntityOutcome, ...] = ()
     if starting is None or _must_end(flow, [one.error for one in sources]):
         entities = tuple(EntityOutcome(entity=one.entity, status="skipped") for one in selection.entities)
     else:
@@ -215,8 +217,7 @@ def needs_jvm(pipeline: Pipeline) -> bool:
 
 def open_root(flow: Flow, root: str) -> FileSystem:
     """The files below one of the roots of the configuration."""
-    backend = flow.pipeline.platform.bronze.storage_backend
-    return open_filesystem(root, backend=backend, clock=flow.clock, listener=flow.listener)
+    return open_filesystem(root, backend=flow.pipeline.platform.bronze.storage_backend, clock=flow.clock, listener=flow.listener)
 
 
 def silver_path(pipeline: Pipeline, entity: Entity) -> str:

@@ -36,8 +36,6 @@ LOCAL: Mapping[str, str] = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "4",
     "spark.databricks.delta.snapshotPartitions": "1",
-    # What we merge is deterministic: immutable Bronze files and pinned Delta versions need no copy.
-    "spark.databricks.delta.merge.materializeSource": "none",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.driver.memory": "4g",
     "spark.driver.bindAddress": "127.0.0.1",

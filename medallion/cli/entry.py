@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import cast
 
@@ -33,13 +32,13 @@ def entry_point(argv: Sequence[str] | None = None) -> None:
 
 def main(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
     """The exit status of a command line; each failure is one line on standard error, secrets masked. ``--debug`` may stand anywhere."""
-    debug = "--debug" in arguments
     terminal = terminal or Terminal(environ=os.environ)
+    terminal.debug = "--debug" in arguments
     try:
         wanted = [word for word in arguments if word != "--debug"]
         status = app(wanted, prog_name="medallion", standalone_mode=False, obj=terminal)
     except MedallionError as error:
-        _trace(terminal, debug)
+        terminal.trace(error)
         terminal.fail(error)
         return error.exit_status
     except KeyboardInterrupt:
@@ -47,8 +46,8 @@ def main(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
     except _ClickException as error:
         return _usage(terminal, error)
     except Exception as error:  # noqa: BLE001  the last rim: whatever it is, it is said in one line and fails the process
-        _trace(terminal, debug)
-        where = "" if debug else "; run again with --debug for the traceback"
+        terminal.trace(error)
+        where = "" if terminal.debug else "; run again with --debug for the traceback"
         terminal.complain(f"unexpected {type(error).__name__}: {_first_line(error)}{where}")
         return UNEXPECTED
     if status == _INTERRUPTED:
@@ -65,11 +64,6 @@ def _usage(terminal: Terminal, error: BaseException) -> int:
     elif context is not None:
         terminal.show(context.get_help())
     return USAGE
-
-
-def _trace(terminal: Terminal, debug: bool) -> None:
-    if debug:
-        terminal.note(traceback.format_exc().rstrip())
 
 
 def _first_line(error: BaseException) -> str:

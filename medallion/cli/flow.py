@@ -184,6 +184,8 @@ def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told
         if told.result is not None:
             results.write(told.result, results.failure(error), terminal.mask)
         raise
+    for wrong in outcome.errors:
+        terminal.trace(wrong)
     found = results.document(outcome, heard.tally)
     if told.result is not None:
         results.write(told.result, found, terminal.mask)

@@ -113,6 +113,7 @@ def verify(
         _tell(terminal, found.checked)
     for one in found.checked:
         if one.error is not None:
+            terminal.trace(one.error)
             terminal.fail(one.error)
     return found.exit_status
 

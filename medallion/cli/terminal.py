@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 
 from rich.console import Console, RenderableType
@@ -19,6 +20,8 @@ class Terminal:
 
     def __init__(self, *, environ: Mapping[str, str], out: Console | None = None, err: Console | None = None) -> None:
         self.environ = environ
+        self.debug = False
+        """Whether tracebacks are shown."""
         self.secrets = Secrets(environ=environ, databricks=_databricks if "DATABRICKS_RUNTIME_VERSION" in environ else None)
         self.out = out or _console(environ, stderr=False)
         self.err = err or _console(environ, stderr=True)
@@ -50,6 +53,11 @@ class Terminal:
         line.append(f"[{code}] " if code else "", style="red")
         line.append(" ".join(self.mask(text).split()), style="not bold default")
         self.err.print(line, soft_wrap=True)
+
+    def trace(self, error: BaseException) -> None:
+        """Where an error came from, for whoever asked for it by ``--debug``."""
+        if self.debug:
+            self.note("".join(traceback.format_exception(type(error), error, error.__traceback__)).rstrip())
 
     def fail(self, error: MedallionError, *, subject: str | None = None) -> None:
         """``error [CODE] sentence``; of a configuration one line for each problem."""

@@ -58,6 +58,16 @@ def is_secret(info: FieldInfo) -> bool:
     return REFERENCE in info.metadata
 
 
+def references(section: Section) -> Iterator[str]:
+    """Every secret reference that a section holds, those of the sections below it included."""
+    for name, info in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from references(value)
+        elif value is not None and is_secret(info):
+            yield value
+
+
 def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The types of which a union is made; none for any other type."""
     if get_origin(annotation) is Annotated:

@@ -30,27 +30,26 @@ def rank(tie: Tie) -> list[Column]:
     return [col(SEQUENCE), *([col(DELETE)] if tie == "delete_wins" else []), *[col(name) for name in POSITION]]
 
 
-def _tied(values: Sequence[str], same_sequence: WindowSpec) -> Column:
-    """Whether the events of one sequence differ in content."""
+def _contested(values: Sequence[str], so_far: WindowSpec) -> Column:
+    """Whether the events of one sequence differ in content, as far as *so_far* goes; its last event knows of all."""
     content = F.xxhash64(col(DELETE), *[col(name) for name in values])
-    whole = same_sequence.orderBy().rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    return F.min(content).over(whole) != F.max(content).over(whole)
+    return F.min(content).over(so_far) != F.max(content).over(so_far)
+
+
+def _so_far(window: WindowSpec) -> WindowSpec:
+    return window.rowsBetween(Window.unboundedPreceding, Window.currentRow)
 
 
 def newest(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tie: Tie) -> DataFrame:
     """The event of highest rank of each key, with ``__ties``: how many sequences of the key are contested."""
     key = [col(name) for name in keys]
+    # Named so that one sort by (key, rank) serves all windows: the sequence is in the partition or in the order, never in both.
     by_sequence = Window.partitionBy(*key, col(SEQUENCE)).orderBy(*rank(tie)[1:])
     by_key = Window.partitionBy(*key).orderBy(*rank(tie))
-    # Named so that one sort by (key, rank) serves all windows: the sequence is in the partition or in the order, never in both.
-    seen = events.withColumns(
-        {
-            "__contested": (F.lead(F.lit(1)).over(by_sequence).isNull() & _tied(values, by_sequence)).cast("int"),
-            "__last": F.lead(F.lit(1)).over(by_key).isNull(),
-        }
-    )
-    whole = by_key.orderBy().rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    return seen.withColumn(TIES, F.sum("__contested").over(whole)).where("__last").drop("__last", "__contested")
+    wins = F.lead(F.lit(1)).over(by_sequence).isNull()
+    seen = events.withColumn("__tie", (wins & _contested(values, _so_far(by_sequence))).cast("int"))
+    last = {"__last": F.lead(F.lit(1)).over(by_key).isNull(), TIES: F.sum("__tie").over(_so_far(by_key))}
+    return seen.withColumns(last).where("__last").drop("__last", "__tie")
 
 
 def history(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tracked: Sequence[str], tie: Tie) -> DataFrame:
@@ -60,7 +59,7 @@ def history(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tr
 
     - ``__shown`` (boolean): a row of the history shows this event's values; then ``[__start, __end)`` is that row's range;
     - ``__exact`` (boolean): and the row starts with this very event, so the table alone remembers it;
-    - ``__late`` (boolean): an event of the batch that does not come after all that was known of its key;
+    - ``__late`` (boolean): an event of the batch is among those of this sequence that does not come after all that was known of its key;
     - ``__ties`` (int): 1 where the sequence is contested by events of different content.
     """
     key = [col(name) for name in keys]
@@ -69,16 +68,16 @@ def history(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tr
     by_key = Window.partitionBy(*key).orderBy(*order)
     before, after = F.lag(ORIGIN).over(by_key), F.lead(ORIGIN).over(by_key)
     same_as_before = F.lag(SEQUENCE).over(by_key).eqNullSafe(col(SEQUENCE))
-    seen = events.withColumns(
+    passed = F.coalesce(after != BATCH, F.lit(False)) | F.coalesce((before != BATCH) & same_as_before, F.lit(False))
+    seen = events.withColumn("__passed", (col(ORIGIN) == BATCH) & passed)
+    won = seen.withColumns(
         {
             "__wins": F.lead(F.lit(1)).over(by_sequence).isNull(),
-            TIES: _tied(values, by_sequence).cast("int"),
-            LATE: (col(ORIGIN) == BATCH)
-            & (F.coalesce(after != BATCH, F.lit(False)) | F.coalesce((before != BATCH) & same_as_before, F.lit(False))),
+            TIES: _contested(values, _so_far(by_sequence)).cast("int"),
+            LATE: F.max("__passed").over(_so_far(by_sequence)),
         }
     )
-    seen = seen.withColumn(LATE, F.max(LATE).over(by_sequence.orderBy().rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)))
-    won = seen.where("__wins").drop("__wins")
+    won = won.where("__wins").drop("__wins", "__passed")
 
     in_order = Window.partitionBy(*key).orderBy(col(SEQUENCE))
     state = F.struct(*[col(name) for name in tracked]) if tracked else F.lit(1)
@@ -87,12 +86,11 @@ def history(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tr
     opened = won.withColumn("__opens", opens)
     next_sequence = F.lead(SEQUENCE).over(in_order)
     ends_here = F.coalesce(F.lead("__opens").over(in_order) | F.lead(DELETE).over(in_order), F.lit(True))
-    running = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     return opened.withColumns(
         {
             SHOWN: ~col(DELETE) & ends_here,
             EXACT: col("__opens") & ends_here,
-            START: F.last(F.when(col("__opens"), col(SEQUENCE)), ignorenulls=True).over(running),
+            START: F.last(F.when(col("__opens"), col(SEQUENCE)), ignorenulls=True).over(_so_far(in_order)),
             END: next_sequence,
         }
     ).drop("__opens")

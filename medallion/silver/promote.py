@@ -218,6 +218,7 @@ def translated(text: str) -> MedallionError:
         return known
     if "No space left on device" in text:
         return DiskFullError("no space is left for what Spark writes; free some and run the same command again")
-    causes = [line.strip() for line in text.splitlines() if line.strip()]
-    named = next((line for line in reversed(causes) if "Exception" in line or "Error" in line), causes[0] if causes else text)
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("at ")]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    named = causes[-1] if causes else lines[0] if lines else "without a word"
     return MedallionError(f"Spark failed: {named[:400]}; what was applied before stays: run the same command again")

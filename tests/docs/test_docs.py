@@ -20,9 +20,11 @@ from medallion.testing.vectors import VECTORS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-INFOS = re.compile(r"(bash|python) (run|shown)|yaml (file=[a-z]+\.yaml|shown)|json shown|text( output)?|mermaid")
+INFOS = re.compile(r"(bash|python) (run|shown)|yaml (file=[a-z]+\.yaml|shown)|json shown|text( output)?|mermaid|sh")
 RUNNABLE = re.compile(r"(bash|python) run|yaml file=\S+")
 FILE_ENDINGS = (".py", ".yaml", ".md", ".json", ".sh", ".toml", ".lock", ".sha2")
+VALUES = {"full", "cdc", "current_history", "none", "page", "offset", "cursor", "link", "next_url"}
+"""What stands in the first column of a table of docs/configuration.md and is no key."""
 ANYTHING = "…"
 """In the output of a command: any text within a line."""
 
@@ -189,7 +191,7 @@ def test_keys_that_pages_name_exist() -> None:
     keys = {key for path in known for key in path}
     for line in re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", (ROOT / "docs/configuration.md").read_text(encoding="utf-8"), re.MULTILINE):
         for name in re.findall(r"`([a-z_]+)`", line):
-            assert name in keys or name in {"full", "cdc", "current_history", "none", "page", "offset", "link", "next_url"}, name
+            assert name in keys or name in VALUES, name
 
 
 def test_configurations_that_are_shown_can_be_loaded(tmp_path: Path) -> None:
@@ -218,8 +220,9 @@ def test_commands_and_flags_exist() -> None:
         assert name is not None, f"{where}: medallion {' '.join(words)}"
         flags = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert flags <= known[name], f"{where}: medallion {' '.join(words)}"
-    demo = (ROOT / "medallion/demo/__main__.py").read_text(encoding="utf-8")
-    ours = {flag for flags in known.values() for flag in flags} | set(re.findall(r'"(--[a-z-]+)"', demo))
+    programs = [ROOT / "medallion/demo/__main__.py", *(ROOT / "scripts").rglob("*.py")]
+    ours = {flag for flags in known.values() for flag in flags}
+    ours |= {flag for program in programs for flag in re.findall(r'"(--[a-z-]+)"', program.read_text(encoding="utf-8"))}
     for page in PAGES:
         for span in spans(page):
             if re.match(r"--[a-z]", span):
@@ -251,6 +254,7 @@ def script(page: Path) -> tuple[str, list[Block]]:
 
 @pytest.mark.spark
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     """Every block runs in order, in an empty folder, and prints the output that stands below it."""
     page = ROOT / "docs/tutorial.md"
@@ -261,7 +265,7 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
     command = ["bash", str(tmp_path / "tutorial.sh")]
     done = subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=540, check=False
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=840, check=False
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     printed = dict(re.findall(r"^::: (\d+)\n(.*?)(?=^::: |\Z)", done.stdout, re.MULTILINE | re.DOTALL))
@@ -275,5 +279,10 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
 
 def _fits(shown: str, printed: str) -> bool:
     """Whether *printed* is what is *shown*, where ``…`` stands for any text within a line."""
-    pattern = "\n".join("[^\n]*".join(map(re.escape, line.rstrip().split(ANYTHING))) for line in shown.strip().splitlines())
-    return re.fullmatch(pattern, "\n".join(line.rstrip() for line in printed.strip().splitlines())) is not None
+    pattern = "\n".join("[^\n]*".join(map(re.escape, line.split(ANYTHING))) for line in _lines(shown))
+    return re.fullmatch(pattern, "\n".join(_lines(printed))) is not None
+
+
+def _lines(text: str) -> list[str]:
+    """The lines that are not empty, without the blanks around them."""
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from medallion.clock import Clock
+from medallion.clock import Clock, SystemClock
 from medallion.config.secret import Secrets
 from medallion.config.source import Source
 from medallion.errors import MedallionError
@@ -73,3 +73,13 @@ class Asking:
 def rows(count: int) -> list[dict[str, Any]]:
     """Records with ids from 0 on."""
     return [{"id": number} for number in range(count)]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Waits until *condition* holds, and still does a moment later."""
+    clock, held = SystemClock(), 0
+    until = clock.monotonic() + 10
+    while held < 5:
+        assert clock.monotonic() < until
+        held = held + 1 if condition() else 0
+        clock.sleep(0.005)

@@ -5,28 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from asking import ALL, Asking, rows, source_of
+from asking import ALL, Asking, eventually, rows, source_of
 
 from medallion.clock import SystemClock
 from medallion.config.secret import Secrets
 from medallion.errors import PaginationError, SourceError, SourceUnavailable, TerminatedError
 from medallion.events import RequestRetried, nobody
 from medallion.prefetch.hosts import Hosts
-from medallion.prefetch.open import AUTO_CONCURRENCY, asker_of
+from medallion.prefetch.open import asker_of
 from medallion.prefetch.prefetcher import Prefetcher
-from medallion.prefetch.sequential import SequentialPrefetcher
 from medallion.source.incremental import lanes
-from medallion.source.protocol import DONE, Lane, Page, Window
+from medallion.source.protocol import DONE, Page, Window
 from medallion.source.request import Answer, Request
 from medallion.stop import StopFlag
 from medallion.testing.clock import FakeClock
 from medallion.testing.server import Reply, Seen, html_reply, json_reply, pages, serve
 
 DAY = datetime(2013, 1, 1, tzinfo=timezone.utc)
+
+
 WINDOWED = {"incremental": {"cursor_field": "at", "initial_value": "2013-01-01", "start_param": "since", "end_param": "until"}}
 
 
@@ -62,16 +63,6 @@ def prefetcher(transport: Scripted, *, concurrency: int = 4, buffer_bytes: int =
     return Prefetcher(
         asker=asker, connect=lambda: transport, concurrency=concurrency, listener=nobody, stop=stop or StopFlag(), buffer_bytes=buffer_bytes
     )
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until *condition* holds, and still does a moment later."""
-    clock, held = SystemClock(), 0
-    until = clock.monotonic() + 10
-    while held < 5:
-        assert clock.monotonic() < until
-        held = held + 1 if condition() else 0
-        clock.sleep(0.005)
 
 
 def ids(given: Iterator[Page]) -> list[int]:
@@ -152,18 +143,6 @@ def test_windows_are_read_side_by_side() -> None:
     assert sorted(asking.ids) == [day * 100 + after for day in range(1, 8) for after in range(4)]
 
 
-@pytest.mark.parametrize("asynchronous", [True, False])
-def test_lanes_go_on_where_the_log_says(asynchronous: bool) -> None:
-    """A lane that is done is not asked; another one starts at its position."""
-    positions = [{"page": 3}, DONE, None]
-    some = [Lane(name=f"l{number}", window=ALL.window, position=position) for number, position in enumerate(positions)]
-    with serve(pages(rows(6), size=2)) as server:
-        asking = Asking(server.url)
-        asking.read(lanes=some, **{"async": asynchronous})
-    assert [page.position for page in asking.pages if page.lane == "l0"] == [{"page": 3}, {"page": 4}]
-    assert {page.lane for page in asking.pages} == {"l0", "l2"}
-
-
 def test_no_lanes_are_no_pages() -> None:
     """There is nothing to ask, and nothing hangs."""
     assert ids(prefetcher(Scripted(3)).pages([])) == []
@@ -206,28 +185,6 @@ def test_a_stop_gives_what_has_come_in_order_and_no_more() -> None:
         next(given)
     assert transport.closed
     assert transport.under_way == 0
-
-
-@pytest.mark.parametrize("asynchronous", [True, False])
-def test_a_stop_ends_a_long_wait(asynchronous: bool) -> None:
-    """A run that waits for a host does not wait when it is told to stop."""
-    clock = SystemClock()
-    with serve(lambda _: Reply(status=429, headers=(("Retry-After", "200"),))) as server:
-        asking = Asking(server.url, clock=clock)
-        threading.Timer(0.2, asking.stop.request).start()
-        began = clock.monotonic()
-        assert isinstance(asking.fail(**{"async": asynchronous}), TerminatedError)
-    assert clock.monotonic() - began < 5
-
-
-@pytest.mark.parametrize("asynchronous", [True, False])
-def test_a_stop_before_the_start_asks_nothing(asynchronous: bool) -> None:
-    """Nothing is sent after SIGTERM."""
-    with serve(pages(rows(4), size=2)) as server:
-        asking = Asking(server.url)
-        asking.stop.request()
-        assert isinstance(asking.fail(**{"async": asynchronous}), TerminatedError)
-        assert server.seen == []
 
 
 def test_the_error_of_a_guess_waits_for_the_pages_before_it() -> None:
@@ -292,31 +249,11 @@ def test_a_mistake_in_a_plug_in_reaches_the_consumer() -> None:
         list(Prefetcher(asker=asker, connect=Unopened, concurrency=1, listener=nobody, stop=StopFlag()).pages([ALL]))
 
 
-def test_the_configuration_chooses_the_way() -> None:
-    """async: false is one request at a time; auto is a number."""
-    one, many, auto = (Asking("http://h").open(**api) for api in ({"async": False}, {"concurrency": 3}, {"concurrency": "auto"}))
-    assert isinstance(one, SequentialPrefetcher)
-    assert isinstance(many, Prefetcher)
-    assert many.concurrency == 3
-    assert isinstance(auto, Prefetcher)
-    assert auto.concurrency == AUTO_CONCURRENCY
-
-
 def test_the_source_can_be_read_twice() -> None:
     """Each call of pages is a run of its own."""
     with serve(pages(rows(4), size=2)) as server:
         source = Asking(server.url).open()
         assert ids(source.pages([ALL])) == ids(source.pages([ALL])) == [0, 1, 2, 3]
-
-
-def test_one_page_is_fetched_while_another_is_read() -> None:
-    """In the sequential way the next request is under way when a page is given, and no second one."""
-    with serve(pages(rows(40), size=2)) as server:
-        given = Asking(server.url).open(**{"async": False}).pages([ALL])
-        next(given)
-        eventually(lambda: len(server.seen) == 2)
-        assert server.at_once == 1
-        given.close()  # type: ignore[attr-defined]
 
 
 def test_a_circle_across_windows_is_no_circle() -> None:
