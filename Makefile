@@ -25,7 +25,7 @@ pull-the-plug: setup ## kills the job in mid-extraction and in mid-MERGE, runs i
 	@$(WITH_JAVA) $(PYTHON) -m scripts.pull_the_plug
 
 test-fast: setup ## the tests that need no Java and kill nothing (ARGS="-k name" for some of them)
-	$(PYTHON) -m pytest -m "not spark and not slow" $(ARGS)
+	$(PYTHON) -m pytest -n auto -m "not spark and not slow" $(ARGS)
 
 test: setup ## all tests
 	$(WITH_JAVA) $(PYTHON) -m pytest $(ARGS)

@@ -48,13 +48,14 @@ def validate(
     api_rps: given.ApiRps = None,
 ) -> int:
     """Checks a configuration without asking anybody; every problem is one line."""
+    from medallion.observe.progress import many
     from medallion.plan import plan
 
     terminal: Terminal = context.obj
     loaded = given.read(terminal, config, env=env, sets=sets, scope=storage_scope, async_http=async_http, api_rps=api_rps)
     plan(loaded)
     pipeline = loaded.pipeline
-    terminal.show(f"{config}: valid. {_count(len(pipeline.sources), 'source')}, {_count(len(pipeline.silver), 'entity')}.")
+    terminal.show(f"{config}: valid. {many(len(pipeline.sources), 'source')}, {many(len(pipeline.silver), 'entity')}.")
     return 0
 
 
@@ -151,11 +152,6 @@ def errors(
 
 def _meaning(kind: type[Exception]) -> str:
     return (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
-
-
-def _count(number: int, noun: str) -> str:
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number} {noun if number == 1 else many}"
 
 
 def _fitting(terminal: Terminal, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[Table, list[str]]:

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from medallion.cli.result import status_of
 from medallion.cli.terminal import Terminal
 from medallion.errors import MedallionError
 from medallion.observe.tally import Tally
@@ -17,7 +18,7 @@ from medallion.observe.tally import Tally
 if TYPE_CHECKING:
     from medallion.pipeline import EntityOutcome, Outcome, SourceOutcome
 
-_STYLES = {"done": "green", "unchanged": "dim", "failed": "bold red", "skipped": "yellow"}
+_STYLES = {"done": "green", "unchanged": "dim", "failed": "bold red", "stopped": "yellow", "skipped": "yellow"}
 
 
 def report(terminal: Terminal, outcome: Outcome, tally: Tally, *, config: Path) -> None:
@@ -54,7 +55,7 @@ def _sources(outcomes: Sequence[SourceOutcome], tally: Tally) -> Table:
         counts, result = tally.of(("source", one.source)), one.result
         table.add_row(
             one.source,
-            _status(one.status, one.error, _why(one)),
+            _status(status_of(one), one.error, _why(one)),
             f"{counts.committed_rows if result is None else result.rows:,}",
             "" if result is None else f"{result.chunks:,}",
             f"{counts.pages:,}",
@@ -85,7 +86,7 @@ def _entities(outcomes: Sequence[EntityOutcome]) -> Table:
             counts = [f"{count:,}" for count in (done.rows, done.inserted, done.updated, done.deleted, done.quarantined)]
         table.add_row(
             one.entity,
-            _status(one.status, one.error, ""),
+            _status(status_of(one), one.error, ""),
             *counts,
             "" if one.silver_rows is None else f"{one.silver_rows:,}",
             "" if done is None else f"{done.seconds:.1f}",

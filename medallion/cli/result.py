@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.errors import DiskFullError, MedallionError, StorageError
+from medallion.errors import DiskFullError, MedallionError, StoppedEarly, StorageError
 from medallion.observe.tally import Tally
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ def document(outcome: Outcome, tally: Tally) -> dict[str, Any]:
         "sources": [_source(one, tally) for one in outcome.sources],
         "entities": [_entity(one, runs.get(one.source or "")) for one in outcome.entities],
     }
+
+
+def status_of(one: SourceOutcome | EntityOutcome) -> str:
+    """``stopped`` for what ended early and can be resumed; otherwise as the outcome says."""
+    return "stopped" if isinstance(one.error, StoppedEarly) else one.status
 
 
 def failure(error: MedallionError) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def _source(one: SourceOutcome, tally: Tally) -> dict[str, Any]:
     result, counts = one.result, tally.of(("source", one.source))
     return {
         "source": one.source,
-        "status": one.status,
+        "status": status_of(one),
         "run_id": None if result is None else result.run_id,
         "rows": counts.committed_rows if result is None else result.rows,
         "chunks": None if result is None else result.chunks,
@@ -84,7 +89,7 @@ def _entity(one: EntityOutcome, run_id: str | None) -> dict[str, Any]:
     counts = {name: None if one.promoted is None else getattr(one.promoted, name) for name in names}
     return {
         "entity": one.entity,
-        "status": one.status,
+        "status": status_of(one),
         "run_id": run_id,
         **counts,
         "rows_in_silver": one.silver_rows,

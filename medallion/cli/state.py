@@ -18,6 +18,7 @@ from medallion.clock import SystemClock
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
 from medallion.layout import BronzeLayout
+from medallion.observe.progress import many
 
 if TYPE_CHECKING:
     from medallion.silver.applied import Applied
@@ -141,7 +142,7 @@ def _bronze(tables: Sequence[TableStatus]) -> Any:
 
 def _open_run(run: RunStatus) -> str:
     who = f"process {run.pid} on {run.host}" if run.pid is not None else "nobody known"
-    return f"run {run.run_id} is open: {run.rows:,} rows in {run.chunks:,} chunks so far, by {who}, last at {run.last_at[:19]}"
+    return f"run {run.run_id} is open: {run.rows:,} rows in {many(run.chunks, 'chunk')} so far, by {who}, last at {run.last_at[:19]}"
 
 
 def _silver(pipeline: Pipeline, entities: Sequence[Entity], applied: dict[str, Applied | None], tables: Sequence[TableStatus]) -> Any:

@@ -50,7 +50,7 @@ def sentence(event: Event, counts: Counts) -> str | None:
     if isinstance(event, RunCompleted):
         if event.same_as is not None:
             return f"{event.source}: read, its {event.rows:,} rows are those of run {event.same_as}"
-        return f"{event.source}: read, {event.rows:,} rows in {_many(event.chunks, 'chunk')}, {_many(counts.pages, 'page')}"
+        return f"{event.source}: read, {event.rows:,} rows in {many(event.chunks, 'chunk')}, {many(counts.pages, 'page')}"
     if isinstance(event, PromotionOpened):
         return f"{event.entity}: promoting"
     if isinstance(event, PromotionCompleted):
@@ -62,9 +62,9 @@ def said(counts: Counts) -> str:
     """Counts as a person reads them."""
     parts = []
     if counts.pages:
-        parts += [_many(counts.pages, "page"), f"{counts.records:,} rows", f"{counts.pages_per_second:,.0f} pages/s"]
+        parts += [many(counts.pages, "page"), f"{counts.records:,} rows", f"{counts.pages_per_second:,.0f} pages/s"]
     if counts.retries:
-        parts.append(_many(counts.retries, "retry"))
+        parts.append(many(counts.retries, "retry"))
     if counts.committed_rows:
         parts.append(f"{counts.committed_rows:,} rows committed")
     if counts.applied_rows:
@@ -72,7 +72,8 @@ def said(counts: Counts) -> str:
     return "  ".join(parts)
 
 
-def _many(number: int, noun: str) -> str:
+def many(number: int, noun: str) -> str:
+    """``1 retry``, ``2,000 pages``."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -212,3 +213,41 @@ def test_run_without_java_keeps_what_was_read(medallion: CommandLine, shop: Shop
     assert said.err.count("error [RUN000] spark: Spark could not be started") == 1
     rows = [line.split()[:3] for line in said.out.splitlines() if line.startswith((" orders", " buyers"))]
     assert rows == [["orders", "done", "5"], ["orders", "failed", "[RUN000]"], ["buyers", "failed", "[RUN000]"]]
+
+
+def test_sigterm_commits_what_was_read_and_is_status_3(medallion: CommandLine, shop: Shop) -> None:
+    """The open run is resumed by the same command; signals do afterwards what they did before."""
+
+    def told_to_stop(seen: Seen) -> Reply:
+        if seen.query["page"] == "2":
+            signal.raise_signal(signal.SIGTERM)
+        return well(seen)
+
+    with serve(told_to_stop) as server:
+        config = shop(server.url)
+        result = Path(config).with_name("result.json")
+        said = medallion("extract", config, "--no-async", "--result", str(result))
+    assert said.status == 3
+    assert "error [RETRY003] orders: " in said.err
+    found = json.loads(result.read_text())
+    assert [one["status"] for one in found["sources"]] == ["stopped", "skipped"]
+    assert found["sources"][0]["rows"] > 0
+    with serve(well) as server:
+        config = shop(server.url)
+        said = medallion("extract", config, "--set", "defaults.api.retry.attempts=3")
+    assert said.status == 0
+    assert "done" in said.out
+
+
+def test_the_first_ctrl_c_ends_at_a_clean_place(medallion: CommandLine, shop: Shop) -> None:
+    """As SIGTERM does; it says that a second one would not wait."""
+
+    def interrupted(seen: Seen) -> Reply:
+        if seen.query["page"] == "2":
+            signal.raise_signal(signal.SIGINT)
+        return well(seen)
+
+    with serve(interrupted) as server:
+        said = medallion("extract", shop(server.url), "--no-async")
+    assert said.status == 3
+    assert "Ctrl-C again stops at once" in said.err

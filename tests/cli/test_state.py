@@ -42,7 +42,7 @@ def test_status_shows_tables_and_the_open_run(medallion: CommandLine, shop: Shop
     orders = next(line for line in lines if line[:1] == ["shop.orders"])
     assert orders[2:5] == ["completed", "5", "1"]
     assert "shop.customers: run " in said.out
-    assert "is open: 4 rows in 1 chunks so far, by process" in said.out
+    assert "is open: 4 rows in 1 chunk so far, by process" in said.out
     assert f"medallion status {config} --silver" in said.out
     found = json.loads(medallion("status", config, "--json", "--select", "customers").out)
     assert [(table["table"], table["last"], table["open"]["rows"]) for table in found["bronze"]] == [("customers", None, 4)]

@@ -92,6 +92,7 @@ def test_an_extraction_killed_again_and_again_lands_every_row_once(tmp_path: Pat
     assert 0 <= again <= kills * (in_flight + waiting + open_chunk + landing)
 
 
+@pytest.mark.slow
 def test_sigterm_commits_what_is_complete_and_the_next_run_goes_on(tmp_path: Path) -> None:
     """Exit status 3, and then a run that completes the same rows."""
     with started("--latency", "20") as api:
