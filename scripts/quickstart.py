@@ -1,4 +1,4 @@
-"""The quickstart: starts the flights API on a free port, runs ``conf/pipelines/quickstart.yaml`` against it, stops the API.
+"""The quickstart: starts the flights API (on port 8013, if that is free), runs ``conf/pipelines/quickstart.yaml`` against it, stops the API.
 
 The exit status is the run's. Environment: YEAR=1 takes the whole year instead of January, LAKE says where the lake is
 (default ./lake), LATENCY is the API's in milliseconds (default 25), TROUBLE its preset (none, mild, rough; default mild:
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from medallion.errors import MedallionError
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = ROOT / "conf" / "pipelines" / "quickstart.yaml"
 MEDALLION = Path(sys.executable).with_name("medallion")
+PORT = 8013
 END_OF_JANUARY, END_OF_YEAR = "2013-02-01T00:00:00Z", "2014-01-02T00:00:00Z"
 
 
@@ -43,9 +45,20 @@ def run_until_done(environment: dict[str, str]) -> int:
     return 128 - status if status < 0 else status
 
 
+def port() -> str:
+    """8013, so that a second run finds the source at the URL that the first one read; another one (0) where that is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return "0"
+    return str(PORT)
+
+
 def main() -> int:
     """The exit status of the run, or of the API where that does not start."""
-    serve = ("--latency", os.environ.get("LATENCY") or "25", "--trouble", os.environ.get("TROUBLE") or "mild")
+    serve = ("--port", port(), "--latency", os.environ.get("LATENCY") or "25", "--trouble", os.environ.get("TROUBLE") or "mild")
     try:
         with started(*serve) as api:
             return run_until_done(os.environ | api.environment | {"FLIGHTS_UNTIL": until(os.environ)})

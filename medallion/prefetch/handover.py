@@ -39,19 +39,23 @@ class Handover:
     consumer's thread) when the consumer has taken something.
     """
 
-    def __init__(self, limit: int, on_room: Callable[[], None]) -> None:
+    def __init__(self, limit: int, on_room: Callable[[], None], *, pages: int) -> None:
         self._limit = limit
+        self._pages = pages
         self._on_room = on_room
         self._items: deque[Item] = deque()
-        self._waiting = 0
+        self._waiting = self._count = 0
         self._starved = self._sleeping = False
         self._changed = threading.Condition()
 
     def room(self, wanted: int, reserved: int) -> bool:
-        """Whether *wanted* bytes fit beside the *reserved* ones and those that wait; always if there are no others."""
+        """Whether a page of *wanted* bytes fits beside the *reserved* ones and those that wait; always if there are no others.
+
+        It does not where *pages* wait already: what is fetched and not read would have to be asked again after a crash.
+        """
         with self._changed:
             others = self._waiting + reserved
-            fits = others == 0 or others + wanted <= self._limit
+            fits = others == 0 or (others + wanted <= self._limit and self._count < self._pages)
             self._starved = not fits
             return fits
 
@@ -61,6 +65,7 @@ class Handover:
             self._items.append(item)
             if isinstance(item, Delivery):
                 self._waiting += item.held
+                self._count += 1
             return self._sleeping
 
     def wake(self) -> None:
@@ -81,6 +86,7 @@ class Handover:
             wake = False
             if isinstance(item, Delivery):
                 self._waiting -= item.held
+                self._count -= 1
                 wake, self._starved = self._starved, False
         if wake:
             self._on_room()

@@ -23,6 +23,8 @@ BUFFER_BYTES = 64 * 1024 * 1024
 _FIRST_ESTIMATE = 256 * 1024
 _GUESSES = 2
 """Pages at a guess in a lane, as a multiple of the concurrency: a slow page in front does not leave the others idle."""
+_AHEAD = 4
+"""Pages that may wait for the consumer, as a multiple of the concurrency: enough to bridge a chunk that is being written."""
 _GATHER = 0.002
 """Seconds for which pages are gathered before a consumer that sleeps is woken."""
 _LOOK_AT_STOP = 0.1
@@ -34,8 +36,8 @@ class Prefetcher:
     """A PageSource that keeps up to *concurrency* requests under way over all lanes; how it asks is in *asker*.
 
     Pages by number or offset are asked for ahead of the one that says whether there are more; what is behind the end is dropped.
-    Pages that wait for the consumer, and the room booked for those under way, take at most *buffer_bytes*; a single larger page
-    passes. *connect* opens the transport; it is called on the event loop's thread, once for each call of :meth:`pages`.
+    Pages that wait for the consumer are at most four times *concurrency*, and with the room booked for those under way they take at
+    most *buffer_bytes*; a single larger page passes. *connect* opens the transport; it is called on the event loop's thread, once for each call of :meth:`pages`.
     """
 
     asker: Asker
@@ -89,7 +91,7 @@ class _Run:
         self._waking: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
         self._started = threading.Event()
-        self.handover = Handover(settings.buffer_bytes, lambda: self.call(self._pump))
+        self.handover = Handover(settings.buffer_bytes, lambda: self.call(self._pump), pages=_AHEAD * settings.concurrency)
 
     def work(self) -> None:
         """The whole run, on the thread that calls it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -220,5 +221,6 @@ def translated(text: str) -> MedallionError:
         return DiskFullError("no space is left for what Spark writes; free some and run the same command again")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("at ")]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    named = causes[-1] if causes else lines[0] if lines else "without a word"
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]  # the end of a Python traceback
+    named = (causes or raised or lines or ["without a word"])[-1 if causes or raised else 0]
     return MedallionError(f"Spark failed: {named[:400]}; what was applied before stays: run the same command again")
