@@ -1,4 +1,4 @@
-"""The quickstart: starts the flights API (on port 8013, if that is free), runs ``conf/pipelines/quickstart.yaml`` against it, stops the API.
+"""The quickstart: starts the flights API (on port 8013, if that is free), runs the pipeline against it, stops the API.
 
 The exit status is the run's. Environment: YEAR=1 takes the whole year instead of January, LAKE says where the lake is
 (default ./lake), LATENCY is the API's in milliseconds (default 25), TROUBLE its preset (none, mild, rough; default mild:

@@ -36,8 +36,9 @@ class Prefetcher:
     """A PageSource that keeps up to *concurrency* requests under way over all lanes; how it asks is in *asker*.
 
     Pages by number or offset are asked for ahead of the one that says whether there are more; what is behind the end is dropped.
-    Pages that wait for the consumer are at most four times *concurrency*, and with the room booked for those under way they take at
-    most *buffer_bytes*; a single larger page passes. *connect* opens the transport; it is called on the event loop's thread, once for each call of :meth:`pages`.
+    Pages that wait for the consumer are at most four times *concurrency*, and with the room booked for those under way they
+    take at most *buffer_bytes*; a single larger page passes. *connect* opens the transport; it is called on the event loop's
+    thread, once for each call of :meth:`pages`.
     """
 
     asker: Asker
