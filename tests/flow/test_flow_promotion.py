@@ -26,7 +26,7 @@ from medallion.testing.lake import BronzeTable
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MEDALLION = Path(sys.executable).with_name("medallion")
 COLUMNS = {"id": "bigint", "v": "string", "s": "bigint", "op": "string"}
