@@ -19,7 +19,7 @@ def of_platform(platform: Platform) -> Iterator[Refusal]:
     if backend in ("azure", "s3", "volumes"):
         yield (
             ("bronze", "storage_backend"),
-            f"{backend} is not built in this version; auto, local and hadoop are (hadoop serves abfss:// and s3a://)",
+            f"{backend} is not built in this version; auto, local and hadoop are (hadoop serves file:, hdfs:// and abfss://)",
         )
     if "csv" in platform.bronze.formats:
         yield ("bronze", "formats"), "csv is not built in this version; parquet is"

@@ -44,4 +44,4 @@ def check(spark: SparkSession, files: Mapping[str, Expected], *, mode: Literal["
             raise ChecksumError(f"{path} has SHA-256 {found['sha256'][:12]}…, the log says {expected.sha256[:12]}…; {_ADVICE}")
 
 
-_ADVICE = "nothing of this batch was published: restore the file, or extract its range again with --from and --to"
+_ADVICE = "nothing of this batch was published: restore the file from a copy"

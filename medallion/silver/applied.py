@@ -63,14 +63,13 @@ def newest(table: DeltaTable) -> Applied | None:
     return None if frame is None else _first(frame.orderBy(F.desc("last_version"), F.desc("started_at")))
 
 
-def newest_snapshot(table: DeltaTable) -> Applied | None:
-    """The row of the newest snapshot: highest version of its ``run_completed``; None where there is none."""
+def newest_snapshot(table: DeltaTable, *, table_id: str) -> Applied | None:
+    """The row of the newest snapshot that is in the table of this id: highest version of its ``run_completed``; None: there is none."""
     frame = table.frame()
-    return (
-        None
-        if frame is None
-        else _first(frame.where("snapshot_version is not null").orderBy(F.desc("snapshot_version"), F.desc("started_at")))
-    )
+    if frame is None:
+        return None
+    mine = frame.where(F.col("snapshot_version").isNotNull() & (F.col("table_id") == table_id))
+    return _first(mine.orderBy(F.desc("snapshot_version"), F.desc("started_at")))
 
 
 def since(table: DeltaTable, started_at: datetime) -> list[Applied]:

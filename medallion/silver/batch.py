@@ -78,6 +78,7 @@ class MicroBatch:
     attempt: str
     table_id: str | None
     """Of the table that earlier batches made; None: not made or not known yet."""
+    replay: bool = False
     clock: Clock = field(default_factory=SystemClock)
 
     def __call__(self, frame: DataFrame, _batch_id: int) -> None:
@@ -113,9 +114,12 @@ class MicroBatch:
 
     def _is_old(self, delivery: Delivery, run: RunCompleted, work: Tables) -> bool:
         """Whether this snapshot was applied already; raises SnapshotError if it must not be."""
-        last = applied.newest_snapshot(work.applied)
+        there = work.target.frame() is not None
+        last = applied.newest_snapshot(work.applied, table_id=self.table_id or work.target.table_id()) if there else None
         if last is not None and last.snapshot_version is not None and last.snapshot_logical_date is not None:
             assert delivery.snapshot_version is not None, "a snapshot has a version"
+            if self.replay and self.entity.model != "scd_type_2" and delivery.snapshot_version == last.snapshot_version:
+                return False  # the newest snapshot again: it mends a table that was restored, and changes nothing in one that is right
             if delivery.snapshot_version <= last.snapshot_version:
                 return True
             logical = datetime.fromisoformat(run.logical_date)
@@ -161,12 +165,14 @@ class MicroBatch:
             work.quarantine.ensure(aside.schema)
             position = [name.strip("_") for name in POSITION]
             work.quarantine.merge(aside, on=equal(position), clauses=["WHEN NOT MATCHED THEN INSERT *"])
-        return self._apply(events(known, self.entity), work, snapshot_at), refused
+        unsure = known.where(col(REASON) == quarantine.NULL_SEQUENCE) if refused and snapshot_at is not None else None
+        return self._apply(events(known, self.entity), work, snapshot_at, unsure), refused
 
-    def _apply(self, batch: DataFrame, work: Tables, snapshot_at: datetime | None) -> Counts:
+    def _apply(self, batch: DataFrame, work: Tables, snapshot_at: datetime | None, unsure: DataFrame | None = None) -> Counts:
+        """*unsure* are rows of a snapshot that were set aside though they have a key: it is not absent."""
         historic = self.entity.model == "scd_type_2"
         if snapshot_at is not None:
-            return (snapshot.apply_history if historic else snapshot.apply_current)(batch, work, self.entity, snapshot_at)
+            return (snapshot.apply_history if historic else snapshot.apply_current)(batch, work, self.entity, snapshot_at, unsure)
         return (history.apply if historic else current.apply)(batch, work, self.entity)
 
     def _apply_empty(self, work: Tables, snapshot_at: datetime) -> Counts:

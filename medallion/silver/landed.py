@@ -181,7 +181,7 @@ class Landed:
             if not self.exists(relative):
                 return ChecksumError(
                     f"{self.path(placed)} is missing, though log entry {placed.version} lists it; nothing of this batch was "
-                    "published: restore the file, or extract its range again with --from and --to"
+                    "published: restore the file from a copy"
                 )
         return None
 

@@ -123,6 +123,7 @@ def promote(
                 next_claim=Location.parse(pipeline.platform.state.root).child(claim.next_path).uri,
                 attempt=claim.held.attempt,
                 table_id=table_id,
+                replay=replay,
                 clock=clock,
             )
             _run(spark, batch, planned, checkpoint=f"{where.state}/checkpoint", stop=stop)

@@ -443,6 +443,30 @@ def test_a_snapshot_that_is_older_or_empty_or_deletes_too_much_is_refused(snapsh
         snapshots.promote(SNAPSHOT)
 
 
+def test_a_key_whose_row_was_set_aside_is_not_absent(snapshots: Lake) -> None:
+    """A snapshot row without a sequence goes to quarantine, and what the table has of its key stays."""
+    told = {**SNAPSHOT, "sequence_by": ["s"]}
+    snapshots.bronze.run([row(1, "a", 1), row(2, "b", 1)], logical=day(1))
+    snapshots.bronze.run([row(1, "x", None), row(3, "c", 1)], logical=day(2))
+    historic = {**told, "entity": "h", "model": "scd_type_2", "except_column_list": ["op", "_rescued"]}
+    assert snapshots.promote(told).quarantined == 1
+    assert [r[:2] for r in snapshots.rows(told)] == [(1, "a"), (3, "c")]
+    snapshots.promote(historic)
+    assert [(r[0], r[-1] is None) for r in snapshots.rows(historic)] == [(1, True), (2, False), (3, True)]
+
+
+def test_replay_makes_a_lost_table_of_snapshots_again(snapshots: Lake) -> None:
+    """What was applied to a table that is gone does not count for the new one."""
+    snapshots.bronze.run(snap(k1="a", k2="b"), logical=day(1))
+    snapshots.bronze.run(snap(k1="x"), logical=day(2))
+    snapshots.promote(SNAPSHOT)
+    shutil.rmtree(snapshots.target("f"))
+    with pytest.raises(TableRolledBackError, match="--replay"):
+        snapshots.promote(SNAPSHOT)
+    snapshots.promote(SNAPSHOT, replay=True)
+    assert [r[:2] for r in snapshots.rows(SNAPSHOT)] == [(1, "x")]
+
+
 def test_an_unchanged_snapshot_rewrites_no_file(snapshots: Lake) -> None:
     """The same content in another run leaves every data file where it is."""
     snapshots.bronze.run(snap(k1="a", k2="b"), logical=day(1))

@@ -28,8 +28,11 @@ def one_row_a_key(events: DataFrame, entity: Entity, logical: datetime) -> tuple
     return rows.withColumn(SEQUENCE, F.lit(logical).cast("timestamp")), values
 
 
-def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: datetime) -> Counts:
-    """The table is the snapshot, one row a key; rows that did not change are not rewritten, keys that it lacks are gone."""
+def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: datetime, unsure: DataFrame | None = None) -> Counts:
+    """The table is the snapshot, one row a key; rows that did not change are not rewritten, keys that it lacks are gone.
+
+    Keys of *unsure* rows, which were set aside, are not absent: what the table has of them stays.
+    """
     snapshot, values = one_row_a_key(events, entity, logical)
     keys = keys_in_table(entity)
     source = snapshot.select(*published(values, entity), event_column())
@@ -42,6 +45,8 @@ def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: da
     before = there.select(*[col(name) for name in keys], F.struct(F.lit(1), *[col(name) for name in content]).alias("__old"))
     both = source.withColumn("__new", F.struct(F.lit(1), *[col(name) for name in content])).join(before, keys, "full_outer")
     changed = both.where(~col("__new").eqNullSafe(col("__old"))).withColumn(GONE, col("__new").isNull())
+    if unsure is not None:
+        changed = _without(changed.where(col(GONE)), unsure, entity).unionByName(changed.where(~col(GONE)))
     with held(changed.select(*[col(name) for name in columns], col(GONE))) as changes:
         count, gone = (int(total or 0) for total in changes.agg(F.count("*"), F.sum(col(GONE).cast("long"))).collect()[0])
         _refuse_too_many(there, gone, entity.max_deleted)
@@ -59,11 +64,11 @@ def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: da
     return Counts(written=written)
 
 
-def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: datetime) -> Counts:
+def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: datetime, unsure: DataFrame | None = None) -> Counts:
     """The table's history goes on at *logical*: changed rows close and open, absent keys close, new keys open.
 
     It starts from the table as it was before *logical*, so the same snapshot, or another of the same logical time, replaces
-    what was done before: rows that opened at it go, rows that closed at it reopen.
+    what was done before: rows that opened at it go, rows that closed at it reopen. Keys of *unsure* rows alone stay as they are.
     """
     names = entity.history_columns
     snapshot, values = one_row_a_key(events, entity, logical)
@@ -78,6 +83,8 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
         tables.target.ensure(_with_current(opened, entity).schema)
         table = tables.target.frame()
         assert table is not None, "ensure made it"
+        if unsure is not None:
+            table = table.join(unsure.select(*published(entity.keys, entity)).join(source, keys, "left_anti"), keys, "left_anti")
         before = table.where((col(names.start_at) < at) & (col(names.end_at).isNull() | (col(names.end_at) == at)))
         if entity.max_deleted is not None:
             _refuse_too_many(before, before.join(source, keys, "left_anti").count(), entity.max_deleted)
@@ -111,6 +118,11 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
             ],
         )
     return Counts(written=written)
+
+
+def _without(rows: DataFrame, unsure: DataFrame, entity: Entity) -> DataFrame:
+    """The rows whose keys no *unsure* row of the snapshot has."""
+    return rows.join(unsure.select(*published(entity.keys, entity)), keys_in_table(entity), "left_anti")
 
 
 def _with_current(rows: DataFrame, entity: Entity) -> DataFrame:
