@@ -108,7 +108,7 @@ def test_extraction_is_killed_after_a_few_chunks(tmp_path: Path, monkeypatch: py
     log.mkdir(parents=True)
     (tmp_path / "entry").write_bytes(chunk(1))
     text = f"""
-for n in 0 1 2 3 4 5 6 7; do cp {tmp_path}/entry "$LAKE/{pull_the_plug.LOG}/$n.json"; done
+cd "$LAKE/{pull_the_plug.LOG}"; for n in 0 1 2 3 4 5 6 7; do cp {tmp_path}/entry $n.part; mv $n.part $n.json; done  # whole at once
 sleep 300 & echo $! >{tmp_path}/child; wait"""
     monkeypatch.setattr(pull_the_plug, "MEDALLION", program(tmp_path / "job", text))
     killed = pull_the_plug.kill_in_extraction(API, tmp_path / "lake", tmp_path / "output")
