@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from medallion.clock import Clock, SystemClock
+from medallion.config.api import Api
+from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth
 from medallion.config.load import DEFAULT, Loaded, values
+from medallion.config.paging import Pagination
 from medallion.config.pipeline import Pipeline
 from medallion.config.secret import Secrets
 from medallion.config.silver import Entity
-from medallion.config.source import Api, ApiKeyAuth, BasicAuth, BearerAuth, Pagination, Source
+from medallion.config.source import Source
 from medallion.config.values import parse_instant, show_duration, show_instant
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout, SilverLayout

@@ -14,8 +14,9 @@ from medallion.bronze.log import LogReader
 from medallion.bronze.state import OpenRun, TableState, open_state
 from medallion.bronze.writer import this_process
 from medallion.clock import Clock
+from medallion.config.api import Incremental
 from medallion.config.platform import Bronze
-from medallion.config.source import Incremental, Source
+from medallion.config.source import Source
 from medallion.config.values import parse_instant, show_duration, show_instant
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from medallion.config.auth import OtherAuth
 from medallion.config.node import Path
 from medallion.config.platform import Platform
 from medallion.config.run import Run
 from medallion.config.silver import Entity
-from medallion.config.source import OtherAuth, Source
+from medallion.config.source import Source
 
 Refusal = tuple[Path, str]
 

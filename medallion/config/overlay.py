@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 
 from medallion.config import yaml
+from medallion.config.api import Api
 from medallion.config.check import problem
 from medallion.config.names import closest
 from medallion.config.node import NAMED, Node, Origin, Path, index, merge, names
 from medallion.config.rules import SECTIONS
 from medallion.config.shape import fields, is_secret, sections
 from medallion.config.silver import Entity
-from medallion.config.source import Api
 from medallion.errors import ConfigError, Problem
 
 SET = "--set"

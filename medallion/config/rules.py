@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
+from medallion.config.api import Api
+from medallion.config.auth import ApiKeyAuth
 from medallion.config.node import Path
+from medallion.config.paging import CursorPagination, OffsetPagination, PagePagination
 from medallion.config.silver import Entity
-from medallion.config.source import Api, ApiKeyAuth, CursorPagination, OffsetPagination, PagePagination, Source
+from medallion.config.source import Source
 
 Breach = tuple[Path, str]
 SECTIONS = ("api", "db", "file", "custom")

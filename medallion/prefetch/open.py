@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from medallion.clock import Clock
+from medallion.config.api import Api
 from medallion.config.secret import SecretResolver
-from medallion.config.source import Api, Source
+from medallion.config.source import Source
 from medallion.errors import NotYetError, Problem
 from medallion.events import Listener
 from medallion.policy.breaker import BreakerPolicy

@@ -7,9 +7,9 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
+from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth, NoAuth, OtherAuth
+from medallion.config.auth import Auth as AuthConfig
 from medallion.config.secret import SecretResolver
-from medallion.config.source import ApiKeyAuth, BasicAuth, BearerAuth, NoAuth, OtherAuth
-from medallion.config.source import Auth as AuthConfig
 from medallion.errors import AuthError, NotYetError, Problem
 from medallion.source.request import Answer, Request
 

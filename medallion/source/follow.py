@@ -10,14 +10,7 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
-from medallion.config.source import (
-    CursorPagination,
-    LinkPagination,
-    NoPagination,
-    OffsetPagination,
-    PagePagination,
-    Pagination,
-)
+from medallion.config.paging import CursorPagination, LinkPagination, NoPagination, OffsetPagination, PagePagination, Pagination
 from medallion.errors import PageError
 from medallion.source.decode import Decoded
 from medallion.source.paginate import Offsets, PageNumbers, Paginator, SinglePage

@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import msgspec
 
+from medallion.config.api import Api
 from medallion.config.secret import SecretResolver
-from medallion.config.source import Api, Source
+from medallion.config.source import Source
 from medallion.config.values import show_instant
 from medallion.errors import ConfigError, NotYetError, OriginError, PageError, Problem, SourceError
 from medallion.source.auth import Auth, Flow, authorise

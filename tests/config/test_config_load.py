@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from medallion.config.auth import BearerAuth, NoAuth
 from medallion.config.load import load, values
-from medallion.config.source import BearerAuth, NoAuth
 from medallion.errors import ConfigError
 
 SHORT = """\

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from medallion.config.api import Api
 from medallion.config.names import SYNONYMS, VALUES, closest, suggest
 from medallion.config.node import NAMED
 from medallion.config.pipeline import Document
 from medallion.config.shape import fields, sections
 from medallion.config.silver import Entity
-from medallion.config.source import Api, Source
+from medallion.config.source import Source
 from medallion.config.values import Section
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import TypeAdapter
 
-from medallion.config.source import Auth as AuthConfig
+from medallion.config.auth import Auth as AuthConfig
 from medallion.errors import AuthError, NotYetError
 from medallion.source.auth import Auth, authorise
 from medallion.source.request import Answer, Request

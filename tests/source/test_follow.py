@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from medallion.config.source import Pagination
+from medallion.config.paging import Pagination
 from medallion.errors import PageError
 from medallion.source.decode import Decoded
 from medallion.source.follow import Cursors, NextUrls, next_link, paginator
