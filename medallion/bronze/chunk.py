@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import pyarrow as pa
-
 from medallion.bronze.entry import Asked
+from medallion.bronze.spool import Spooled
 from medallion.schema import Type
 from medallion.source.protocol import Page, Position
 
@@ -30,10 +30,10 @@ class ChunkLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadyChunk:
-    """Whole pages that will land together. *asked* and *resume* name lanes; *table* is in the types of *columns*."""
+    """Whole pages that will land together. *asked* and *resume* name lanes; *files* are in the types of *columns*."""
 
-    table: pa.Table | None
-    """None: the pages hold no row."""
+    files: Future[list[Spooled]]
+    """None of them where the pages hold no row."""
     columns: Mapping[str, Type]
     changes: tuple[str, ...]
     """What changed in the schema since the chunk before."""
@@ -61,7 +61,7 @@ class Yield:
 
 @dataclass(kw_only=True)
 class OpenChunk:
-    """Collects pages: announced as they come, taken with their rows once they are parsed, until :meth:`close`."""
+    """What the pages of a chunk come to: announced as they come, taken with their rows once they are parsed, until :meth:`close`."""
 
     limits: ChunkLimits
     yields: Yield
@@ -70,7 +70,7 @@ class OpenChunk:
     _announced_bytes: int = 0
     _bytes: int = 0
     _pages: int = 0
-    _tables: list[pa.Table] = field(default_factory=list)
+    _rows: int = 0
     _first: dict[str, dict[str, Any]] = field(default_factory=dict)
     _last: dict[str, dict[str, Any]] = field(default_factory=dict)
     _resume: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -107,30 +107,30 @@ class OpenChunk:
         self._last[page.lane] = dict(page.position)
         self._resume[page.lane] = dict(page.next)
 
-    def add(self, table: pa.Table) -> None:
-        """The rows of the pages that were just taken, in the same schema as those before."""
-        if len(table):
-            self._tables.append(table)
+    def add(self, rows: int) -> None:
+        """As many rows came of the pages that were just taken."""
+        self._rows += rows
 
     @property
     def has_rows(self) -> bool:
         """Whether rows were added already."""
-        return bool(self._tables)
+        return self._rows > 0
 
-    def close(self, columns: Mapping[str, Type], changes: tuple[str, ...] = ()) -> ReadyChunk | None:
-        """What was taken; None if there was no page. The chunk is empty then and starts again."""
+    def close(
+        self, columns: Mapping[str, Type], files: Callable[[], Future[list[Spooled]]], changes: tuple[str, ...] = ()
+    ) -> ReadyChunk | None:
+        """What was taken, in *files*; None if there was no page. The chunk is empty then and starts again."""
         ready = None
         if self._pages:
-            table = pa.concat_tables(self._tables) if self._tables else None
             ready = ReadyChunk(
-                table=table,
+                files=files(),
                 columns=columns,
                 changes=changes,
-                rows=0 if table is None else len(table),
+                rows=self._rows,
                 json_bytes=self._bytes,
                 resume=self._resume,
                 asked=Asked(pages=self._pages, first=self._first, last=self._last),
             )
         self._opened, self._announced_rows, self._announced_bytes, self._bytes, self._pages = None, 0, 0, 0, 0
-        self._tables, self._first, self._last, self._resume = [], {}, {}, {}
+        self._rows, self._first, self._last, self._resume = 0, {}, {}, {}
         return ready

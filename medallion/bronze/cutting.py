@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from medallion.bronze.arrow import Parsed, RecordReader
 from medallion.bronze.chunk import OpenChunk, ReadyChunk
+from medallion.bronze.spooler import Sink
 from medallion.bronze.watermark import CursorWatch
 from medallion.clock import Clock
 from medallion.errors import QualityError
@@ -45,6 +46,7 @@ class Cutter:
 
     reader: RecordReader
     chunk: OpenChunk
+    sink: Sink
     clock: Clock
     watch: CursorWatch | None
     content: ContentHash | None
@@ -111,7 +113,9 @@ class Cutter:
             self.wire_bytes += page.wire_bytes
             if self.content is not None:
                 self.content.add(page.lane, joined)
-        self.chunk.add(parsed.table)
+        if len(parsed.table):
+            self.chunk.add(len(parsed.table))
+            self.sink.add(parsed.table)
         self._columns = self.reader.columns
         self.rescued += parsed.rescued
         if self.watch is not None:
@@ -131,6 +135,6 @@ class Cutter:
         changes = self.changes
         if self.chunk.has_rows:
             self.changes = ()
-        ready = self.chunk.close(self._columns, changes)
+        ready = self.chunk.close(self._columns, self.sink.close, changes)
         if ready is not None:
             yield ready

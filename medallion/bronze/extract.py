@@ -17,6 +17,8 @@ from medallion.bronze.evolve import plan
 from medallion.bronze.landing import Landing, Place
 from medallion.bronze.metadata import write_metadata
 from medallion.bronze.opening import ExtractOptions, Opened, open_run
+from medallion.bronze.spool import OpenFiles
+from medallion.bronze.spooler import Spooler
 from medallion.bronze.watermark import CursorWatch, advanced
 from medallion.clock import Clock
 from medallion.config.platform import Bronze
@@ -78,7 +80,8 @@ def extract(
             return ExtractResult(source=source.name, nothing_to_ask=True, seconds=clock.monotonic() - began)
         _tell(opened, source, listener)
         with tempfile.TemporaryDirectory(prefix="medallion-", dir=spool) as folder:
-            place = Place(fs=fs, layout=layout, bronze=bronze, spool=Path(folder), listener=listener)
+            place = Place(fs=fs, layout=layout, listener=listener)
+            spooler = Spooler(files=OpenFiles(folder=Path(folder), rows=bronze.max_rows_per_file, compression=bronze.compression))
             landing = Landing(
                 place=place, writer=opened.writer, started=opened.started, started_version=opened.version, schema_id=opened.state.schema_id
             )
@@ -86,6 +89,7 @@ def extract(
             cutter = Cutter(
                 reader=RecordReader(contract=source.schema_contract, timestamps=source.infer_timestamps, columns=planned.columns),
                 chunk=OpenChunk(limits=_limits(bronze), yields=landing.yields),
+                sink=spooler,
                 clock=clock,
                 watch=_watch(opened, source),
                 content=ContentHash() if source.load_pattern == "full" and not (opened.continued and opened.continued.resume) else None,
@@ -94,7 +98,7 @@ def extract(
             )
             for note in planned.notes:
                 cutter.say(note)
-            with landing:
+            with spooler, landing:
                 _read(pages, opened, cutter, landing, stop)
                 completed, version = _complete(opened, cutter, landing)
         _after(place, completed, version, landing, cutter)

@@ -1,4 +1,4 @@
-"""Chunks become true: spooled where they are made, then uploaded and entered in the log by one worker, in order."""
+"""Chunks become true: uploaded and entered in the log by one worker, in order."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
 
 from medallion import events
 from medallion.bronze.append import LogWriter
 from medallion.bronze.chunk import ReadyChunk, Yield
 from medallion.bronze.entry import Chunk, ChunkEntry, ChunkFile, RunStarted, SchemaEntry
-from medallion.bronze.spool import Spooled, pieces, spool
-from medallion.config.platform import Bronze
+from medallion.bronze.spool import Spooled
 from medallion.config.values import parse_instant, show_instant
 from medallion.errors import StateError
 from medallion.events import Listener
@@ -26,17 +24,15 @@ from medallion.schema import Type
 from medallion.storage.filesystem import FileSystem
 
 IN_FLIGHT = 2
-"""Chunks that are spooled and not yet in the log, at most."""
+"""Chunks that are complete and not yet in the log, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a run's chunks go, and how their files are made."""
+    """Where a run's chunks go."""
 
     fs: FileSystem
     layout: BronzeLayout
-    bronze: Bronze
-    spool: Path
     listener: Listener
 
 
@@ -58,7 +54,6 @@ class Landing:
     """Files committed, relative to the table."""
     _queue: deque[Future[None]] = field(default_factory=deque)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="landing"))
-    _spooled: int = 0
     _failed: bool = False
 
     def __enter__(self) -> Landing:
@@ -68,21 +63,14 @@ class Landing:
         self._worker.shutdown(wait=True, cancel_futures=True)
 
     def land(self, ready: ReadyChunk, *, watermark: datetime | None, final: bool) -> None:
-        """*ready* is spooled, and will be committed after all chunks before it; *watermark* as in ChunkEntry.
+        """*ready* will be committed after all chunks before it; *watermark* as in ChunkEntry.
 
         Raises the error of an earlier chunk, if there was one.
         """
-        files: list[Spooled] = []
-        if ready.table is not None:
-            for piece in pieces(ready.table, rows=self.place.bronze.max_rows_per_file):
-                path = self.place.spool / f"{self._spooled:05d}.parquet"
-                self._spooled += 1
-                files.append(spool(piece, path, compression=self.place.bronze.compression))
-            self.yields.learn(ready.json_bytes, sum(file.bytes for file in files))
         while len(self._queue) >= IN_FLIGHT:
             self._queue.popleft().result()
         mark = None if watermark is None else show_instant(watermark)
-        self._queue.append(self._worker.submit(self._commit, replace(ready, table=None), files, mark, final))
+        self._queue.append(self._worker.submit(self._commit, ready, mark, final))
 
     def drain(self) -> None:
         """Everything landed so far is in the log; raises the first error."""
@@ -102,10 +90,13 @@ class Landing:
         self.schema_id = stored.version
         self.place.listener(events.SchemaChanged(source=self.started.source, version=stored.version, changes=tuple(changes)))
 
-    def _commit(self, ready: ReadyChunk, spooled: list[Spooled], watermark: str | None, final: bool) -> None:
+    def _commit(self, ready: ReadyChunk, watermark: str | None, final: bool) -> None:
         if self._failed:  # its resume points would skip the pages of the chunk that did not land
             raise StateError("an earlier chunk did not land, so this one must not; run again")
         self._failed = True
+        spooled = ready.files.result()
+        if spooled:
+            self.yields.learn(ready.json_bytes, sum(file.bytes for file in spooled))
         self._enter(ready, spooled, watermark, final)
         self._failed = False
 

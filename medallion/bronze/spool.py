@@ -1,23 +1,28 @@
-"""A chunk as a local file, hashed while it is written: what is uploaded later is what was hashed."""
+"""A chunk as local files, hashed while they are written: what is uploaded later is what was hashed."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from medallion.errors import DiskFullError, StorageError
 from medallion.failpoint import failpoint
 from medallion.schema import ROW
 
-ROW_GROUP = 65_536
+ROW_GROUP = 32_768
+"""Rows of a group, at most: what is still to be written when a chunk's last page comes."""
+GROUP_BYTES = 32 * 1024**2
+"""A group is written when its rows take so much memory, however few they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,48 +49,130 @@ class _Hashing(io.RawIOBase):
     def tell(self) -> int:
         return self.size
 
+    def end(self) -> None:
+        """The file is closed; what is still written to it, by a writer that is let go, goes nowhere."""
+        self._file.close()
+
     def write(self, data: object) -> int:
         view = memoryview(data)  # type: ignore[arg-type]
-        self._file.write(view)
+        if not self._file.closed:
+            self._file.write(view)
         self.sha256.update(view)
         self.size += view.nbytes
         return view.nbytes
 
 
-def spool(table: pa.Table, path: Path, *, compression: str) -> Spooled:
-    """*table* is at *path* as Parquet, with a ``_row`` from 0 on.
+class OpenFile:
+    """A Parquet file that grows, with a ``_row`` from 0 on. Any error leaves no file."""
 
-    Raises DiskFullError or StorageError; the file is gone then.
-    """
-    numbered = table.append_column(ROW, pa.array(range(len(table)), pa.int64()))
+    def __init__(self, path: Path, schema: pa.Schema, *, compression: str) -> None:
+        self._path = path
+        with _typed(path):
+            self._file = _Hashing(path.open("xb"))
+        self._schema = schema.append(pa.field(ROW, pa.int64()))
+        with self._whole():
+            self._writer = pyarrow.parquet.ParquetWriter(self._file, self._schema, compression=compression)
+        self.rows = 0
+
+    def write(self, table: pa.Table) -> None:
+        """*table* is the next row group. Raises DiskFullError or StorageError."""
+        rows = pc.add(_numbers(len(table)), pa.scalar(self.rows, pa.int64()))
+        with self._whole():
+            self._writer.write_table(table.append_column(ROW, rows), row_group_size=max(len(table), 1))
+            if self.rows == 0:
+                failpoint("chunk.spool")
+        self.rows += len(table)
+
+    def close(self) -> Spooled:
+        """The file is complete. Raises DiskFullError or StorageError."""
+        with self._whole():
+            self._writer.close()
+            self._file.end()
+        failpoint("chunk.spooled")
+        return Spooled(path=self._path, rows=self.rows, bytes=self._file.size, sha256=self._file.sha256.hexdigest())
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        try:
+            with _typed(self._path):
+                yield
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """There is no file any more."""
+        self._file.end()
+        self._path.unlink(missing_ok=True)
+
+
+@dataclass(kw_only=True)
+class OpenFiles:
+    """The files of the chunk that is open: one, and more where a single page has more than *rows* rows."""
+
+    folder: Path
+    rows: int
+    compression: str
+    _made: int = 0
+    _file: OpenFile | None = None
+    _done: list[Spooled] = field(default_factory=list)
+    _group: list[pa.Table] = field(default_factory=list)
+    _rows: int = 0
+    _bytes: int = 0
+
+    def add(self, table: pa.Table) -> None:
+        """*table* comes next; it is in the schema of those before. Raises DiskFullError or StorageError."""
+        self._group.append(table)
+        self._rows += len(table)
+        self._bytes += table.nbytes
+        if self._rows >= ROW_GROUP or self._bytes >= GROUP_BYTES:
+            self._write(least=1 if self._bytes >= GROUP_BYTES else ROW_GROUP)
+
+    def close(self) -> list[Spooled]:
+        """The chunk's files, in order, all complete; the next table begins another chunk."""
+        self._write(least=1)
+        self._roll()
+        done, self._done = self._done, []
+        return done
+
+    def discard(self) -> None:
+        """What is open is gone."""
+        if self._file is not None:
+            self._file.discard()
+
+    def _write(self, *, least: int) -> None:
+        """Writes groups while *least* rows wait."""
+        table = pa.concat_tables(self._group) if self._group else None
+        while table is not None and len(table) >= least:
+            if self._file is None:
+                self._file = OpenFile(self.folder / f"{self._made:05d}.parquet", table.schema, compression=self.compression)
+                self._made += 1
+            group = table.slice(0, min(ROW_GROUP, self.rows - self._file.rows))
+            self._file.write(group)
+            table = table.slice(len(group))
+            if self._file.rows == self.rows:
+                self._roll()
+        self._group = [table] if table is not None and len(table) else []
+        self._rows, self._bytes = sum(map(len, self._group)), sum(one.nbytes for one in self._group)
+
+    def _roll(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            self._done.append(file.close())
+
+
+@contextlib.contextmanager
+def _typed(path: Path) -> Iterator[None]:
     try:
-        with path.open("xb") as file:
-            hashing = _Hashing(file)
-            with pyarrow.parquet.ParquetWriter(hashing, numbered.schema, compression=compression) as writer:
-                for number, batch in enumerate(_groups(numbered)):
-                    writer.write_table(batch)
-                    if number == 0:
-                        failpoint("chunk.spool")
+        yield
     except OSError as error:
-        path.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(f"no space left for {path}; make room, or set TMPDIR to another disk, and run again: it resumes") from error
         raise StorageError(f"cannot write {path}: {error}") from error
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    failpoint("chunk.spooled")
-    return Spooled(path=path, rows=len(table), bytes=hashing.size, sha256=hashing.sha256.hexdigest())
 
 
-def pieces(table: pa.Table, *, rows: int) -> Iterator[pa.Table]:
-    """*table* in as few parts of nearly equal size as hold at most *rows* each."""
-    parts = max(1, -(-len(table) // rows))
-    size = -(-len(table) // parts) if len(table) else 0
-    for start in range(0, max(len(table), 1), max(size, 1)):
-        yield table.slice(start, size)
+_first_numbers = pa.array(range(ROW_GROUP), pa.int64())
 
 
-def _groups(table: pa.Table) -> Iterator[pa.Table]:
-    for start in range(0, max(len(table), 1), ROW_GROUP):
-        yield table.slice(start, ROW_GROUP)
+def _numbers(count: int) -> pa.Array:
+    return _first_numbers.slice(0, count)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import timedelta
+
+import pyarrow as pa
 
 from medallion.bronze.arrow import RecordReader
 from medallion.bronze.chunk import ChunkLimits, OpenChunk, Yield
 from medallion.bronze.cutting import Cutter
+from medallion.bronze.spool import Spooled
 from medallion.clock import Clock
 from medallion.config.source import SchemaContract
 from medallion.errors import MedallionError
@@ -21,6 +25,17 @@ from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios, se
 TURNS = 7
 
 
+class _Nowhere:
+    """A sink that keeps nothing."""
+
+    def add(self, table: pa.Table) -> None: ...
+
+    def close(self) -> Future[list[Spooled]]:
+        done: Future[list[Spooled]] = Future()
+        done.set_result([])
+        return done
+
+
 def rows_of(bodies: Sequence[bytes], clock: Clock) -> int:
     """How many rows the chunks hold that the pages become; nothing is declared, so the first page is looked at record by record."""
     decoder = PageDecoder("data", ("next",))
@@ -28,6 +43,7 @@ def rows_of(bodies: Sequence[bytes], clock: Clock) -> int:
         reader=RecordReader(contract=SchemaContract(), columns={}),
         chunk=OpenChunk(limits=ChunkLimits(rows=250_000, file_bytes=32 * 1024**2, age=timedelta(seconds=30)), yields=Yield()),
         clock=clock,
+        sink=_Nowhere(),
         watch=None,
         content=None,
         notice=lambda _note: None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from datetime import timedelta
 
-import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,11 +29,11 @@ def test_a_chunk_never_exceeds_its_rows_but_for_a_single_page(sizes: list[int]) 
     of, cut = chunk(rows=10), []
     for number, rows in enumerate(sizes):
         if not of.has_room(rows, 0):
-            cut.append(of.close({}))
+            cut.append(of.close({}, Future))
         of.announce(rows, 0, 0.0)
         of.take(page(number, rows), 0)
-        of.add(pa.table({"a": pa.nulls(rows)}))
-    cut.append(of.close({}))
+        of.add(rows)
+    cut.append(of.close({}, Future))
     ready = [one for one in cut if one is not None]
     assert sum(one.asked.pages for one in ready) == len(sizes)
     assert sum(one.rows for one in ready) == sum(sizes)
@@ -45,7 +45,7 @@ def test_an_empty_chunk_takes_any_page_and_is_never_due() -> None:
     of = chunk()
     assert of.has_room(10_000, 10**9)
     assert not of.is_due(10_000.0)
-    assert of.close({}) is None
+    assert of.close({}, Future) is None
 
 
 def test_bytes_are_estimated_by_what_earlier_chunks_became() -> None:
@@ -82,9 +82,9 @@ def test_a_chunk_knows_what_was_asked_and_where_each_lane_goes_on() -> None:
         of.announce(1, 1, 0.0)
         of.take(page(number, 1, lane), 1)
     of.take(Page(lane="b", position={"page": 8}, next=DONE, records=[], wire_bytes=0, sha256=""), 0)
-    ready = of.close({})
+    ready = of.close({}, Future)
     assert ready is not None
     assert ready.asked.first == {"a": {"page": 0}, "b": {"page": 7}}
     assert ready.asked.last == {"a": {"page": 1}, "b": {"page": 8}}
     assert ready.resume == {"a": {"page": 2}, "b": DONE}
-    assert ready.table is None
+    assert ready.rows == 0
