@@ -92,6 +92,8 @@ class Api(Section):
     """Path below base_url; {run.date} is the day of the run, here and in params."""
     method: Literal["GET", "POST"] = "GET"
     """Of every request."""
+    read_only: bool = False
+    """Declares that a POST changes nothing at the source; needed where it is paged, since pages are asked ahead and again."""
     params: dict[str, str | int | float | bool] = {}
     """Query parameters of every request."""
     headers: dict[str, str] = {}

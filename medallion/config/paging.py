@@ -8,6 +8,8 @@ from pydantic import Field
 
 from medallion.config.values import Section
 
+Place = Annotated[Literal["query", "body"], Field(alias="in")]
+
 
 class NoPagination(Section):
     """One answer is all."""
@@ -15,7 +17,14 @@ class NoPagination(Section):
     type: Literal["none"] = "none"
 
 
-class PagePagination(Section):
+class Paged(Section):
+    """What all kinds of pagination have."""
+
+    max_pages: Annotated[int, Field(ge=1)] | None = None
+    """Ends a range after so many pages, whatever the source says; null: it is read to its end."""
+
+
+class PagePagination(Paged):
     """Pages by number; without a total they are fetched ahead, and what is past the end is dropped."""
 
     type: Literal["page"]
@@ -25,15 +34,21 @@ class PagePagination(Section):
     """Parameter that carries the size of a page."""
     size: Annotated[int, Field(ge=1)] | None = None
     """Records a page; null: not asked for."""
+    location: Place = "query"
+    """Where number and size stand in a request; in a body a dotted name is a path."""
     start: int = 1
     """Number of the first page."""
+    full_pages: bool = False
+    """Declares that every page but the last holds size records, so that a shorter one is the end."""
     total_pages_path: str | None = None
     """Dotted path to the number of pages."""
     total_path: str | None = None
     """Dotted path to the number of records."""
+    has_more_path: str | None = None
+    """Dotted path to a boolean that is false on the last page."""
 
 
-class OffsetPagination(Section):
+class OffsetPagination(Paged):
     """Pages by the number of records to skip."""
 
     type: Literal["offset"]
@@ -43,11 +58,17 @@ class OffsetPagination(Section):
     """Parameter that carries the size of a page."""
     limit: Annotated[int, Field(ge=1)]
     """Records a page."""
+    location: Place = "query"
+    """Where offset and limit stand in a request; in a body a dotted name is a path."""
+    full_pages: bool = False
+    """Declares that every page but the last holds limit records, so that a shorter one is the end."""
     total_path: str | None = None
     """Dotted path to the number of records."""
+    has_more_path: str | None = None
+    """Dotted path to a boolean that is false on the last page."""
 
 
-class CursorPagination(Section):
+class CursorPagination(Paged):
     """Each answer holds the cursor of the next request; none: the end."""
 
     type: Literal["cursor"]
@@ -65,13 +86,13 @@ class CursorPagination(Section):
     """Records a page; with size_param."""
 
 
-class LinkPagination(Section):
+class LinkPagination(Paged):
     """The next page is the ``Link`` header's ``rel="next"`` (RFC 8288)."""
 
     type: Literal["link"]
 
 
-class NextUrlPagination(Section):
+class NextUrlPagination(Paged):
     """The next page's URL stands in the answer."""
 
     type: Literal["next_url"]

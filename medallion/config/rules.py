@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from medallion.config.api import Api
 from medallion.config.auth import ApiKeyAuth
 from medallion.config.node import Path
-from medallion.config.paging import CursorPagination, OffsetPagination, PagePagination
+from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
 from medallion.config.silver import Entity
 from medallion.config.source import Source
 
@@ -51,6 +51,8 @@ def _of_api(api: Api, *, has_parent: bool) -> Iterator[Breach]:
         yield ("endpoint",), "must be a path only; what follows a ? stands in params"
     if api.json_ is not None and api.method != "POST":
         yield ("json",), "needs method: POST"
+    if api.method == "POST" and not isinstance(api.pagination, NoPagination) and not api.read_only:
+        yield ("read_only",), "a POST that is paged is sent many times: set read_only: true if it changes nothing at the source"
     for section, given, telling in (("params", api.params, _TELLING_PARAMS), ("headers", api.headers, _TELLING_HEADERS)):
         for name, value in given.items():
             text = value if isinstance(value, str) else ""
@@ -85,13 +87,16 @@ def _of_parameters(api: Api) -> Iterator[Breach]:
     ours: list[tuple[Path, str | None]] = []
     if isinstance(paging, PagePagination):
         ours = [
-            (("pagination", "page_param"), paging.page_param),
-            (("pagination", "size_param"), paging.size_param if paging.size else None),
+            (("pagination", "page_param"), paging.page_param if paging.location == "query" else None),
+            (("pagination", "size_param"), paging.size_param if paging.size and paging.location == "query" else None),
         ]
         if paging.size and not paging.size_param:
             yield ("pagination", "size_param"), "required with size: the parameter that carries it"
+        if paging.full_pages and not paging.size:
+            yield ("pagination", "size"), "required with full_pages: how many records make a page full"
     elif isinstance(paging, OffsetPagination):
-        ours = [(("pagination", "offset_param"), paging.offset_param), (("pagination", "limit_param"), paging.limit_param)]
+        if paging.location == "query":
+            ours = [(("pagination", "offset_param"), paging.offset_param), (("pagination", "limit_param"), paging.limit_param)]
     elif isinstance(paging, CursorPagination):
         in_query = paging.location == "query"
         ours = [
@@ -101,8 +106,14 @@ def _of_parameters(api: Api) -> Iterator[Breach]:
         if (paging.size is None) != (paging.size_param is None):
             missing = "size" if paging.size is None else "size_param"
             yield ("pagination", missing), "size and size_param go together"
-        if paging.location == "body" and api.method != "POST":
-            yield ("pagination", "in"), "a cursor in the body needs method: POST"
+    if not isinstance(paging, NoPagination):
+        if getattr(paging, "location", None) == "body" and api.method != "POST":
+            yield ("pagination", "in"), "body needs method: POST"
+        if paging.max_pages is not None and api.incremental is not None:
+            yield (
+                ("pagination", "max_pages"),
+                "cuts off what incremental asks for, so that no watermark could be told: take one of the two out",
+            )
     if api.incremental is not None:
         ours += [(("incremental", "start_param"), api.incremental.start_param), (("incremental", "end_param"), api.incremental.end_param)]
     if isinstance(api.auth, ApiKeyAuth) and api.auth.location == "query":

@@ -10,7 +10,7 @@ from medallion.errors import MedallionError, PaginationError
 from medallion.prefetch.attempt import Fetched
 from medallion.prefetch.handover import Delivery
 from medallion.source.decode import Decoded
-from medallion.source.guard import Guard
+from medallion.source.guard import PATIENCE, Guard
 from medallion.source.http import Endpoint
 from medallion.source.protocol import DONE, Lane, Page, Position
 from medallion.source.request import Request
@@ -100,9 +100,8 @@ class LaneState:
             following = self._endpoint.next_after(request, self._head, fetched.decoded, fetched.answer)
         mark = paginator.mark(request, self._head)
         try:
-            if mark is None:
-                self._guard.pass_records(fetched.decoded.records)
-            elif following != DONE:
+            self._guard.pass_records(fetched.decoded.records, patience=1 if mark is None else PATIENCE)
+            if mark is not None and following != DONE:
                 self._guard.pass_mark(mark)
                 self._guard.refuse(paginator.mark(self._endpoint.request(self._base, following), following) or "")
         except PaginationError as error:

@@ -13,7 +13,7 @@ import msgspec
 from medallion.config.paging import CursorPagination, LinkPagination, NoPagination, OffsetPagination, PagePagination, Pagination
 from medallion.errors import PageError
 from medallion.source.decode import Decoded
-from medallion.source.paginate import Offsets, PageNumbers, Paginator, SinglePage
+from medallion.source.paginate import AtMost, Offsets, PageNumbers, Paginator, SinglePage, flag
 from medallion.source.place import spelled, with_json, with_param, with_query
 from medallion.source.protocol import DONE, Position
 from medallion.source.request import Answer, Request, without_params
@@ -53,7 +53,7 @@ class Cursors:
         return with_query(request, self.param, cursor) if self.location == "query" else with_json(request, self.param, cursor)
 
     def after(self, position: Position, decoded: Decoded, answer: Answer) -> Position:  # noqa: ARG002
-        more = _flag(decoded.found.get(self.has_more_path), self.has_more_path) if self.has_more_path else None
+        more = flag(decoded, self.has_more_path)
         cursor = decoded.found.get(self.cursor_path)
         if more is False:
             return DONE
@@ -116,6 +116,12 @@ class NextUrls:
 
 def paginator(config: Pagination, *, hidden: frozenset[str] = frozenset()) -> Paginator:
     """The rule that *config* says; *hidden* are the query parameters that hold credentials."""
+    rule = _rule(config, hidden)
+    most = None if isinstance(config, NoPagination) else config.max_pages
+    return rule if most is None else AtMost(rule=rule, pages=most)
+
+
+def _rule(config: Pagination, hidden: frozenset[str]) -> Paginator:
     if isinstance(config, NoPagination):
         return SinglePage()
     if isinstance(config, PagePagination):
@@ -123,12 +129,23 @@ def paginator(config: Pagination, *, hidden: frozenset[str] = frozenset()) -> Pa
             param=config.page_param,
             size_param=config.size_param,
             size=config.size,
+            location=config.location,
             start=config.start,
+            full=config.full_pages,
             total_pages_path=config.total_pages_path,
             total_path=config.total_path,
+            has_more_path=config.has_more_path,
         )
     if isinstance(config, OffsetPagination):
-        return Offsets(param=config.offset_param, limit_param=config.limit_param, limit=config.limit, total_path=config.total_path)
+        return Offsets(
+            param=config.offset_param,
+            limit_param=config.limit_param,
+            limit=config.limit,
+            location=config.location,
+            full=config.full_pages,
+            total_path=config.total_path,
+            has_more_path=config.has_more_path,
+        )
     if isinstance(config, CursorPagination):
         return Cursors(
             cursor_path=config.cursor_path,
@@ -162,12 +179,3 @@ def _in_path(url: str, name: str, cursor: Any) -> str:
     if place in url:
         return url.replace(place, segment) if segment else url.replace(place, "").rstrip("/")
     return f"{url.rstrip('/')}/{segment}" if segment else url
-
-
-def _flag(value: Any, path: str | None) -> bool | None:
-    named = {"true": True, "false": False, "1": True, "0": False}
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, (str, int)) and str(value).lower() in named:
-        return named[str(value).lower()]
-    raise PageError(f"{path!r} must be true or false, found {str(value)[:40]!r}")

@@ -98,14 +98,14 @@ def newer(one: str | None, other: str | None) -> str | None:
 def fingerprint(source: Source) -> str:
     """The hash of what is asked: a run may be continued only while it stays the same.
 
-    Left out is how it is asked: concurrency, rates, retries, limits, authorisation; and what happens to the answer afterwards.
+    Left out is how it is asked: concurrency, rates, retries, limits, authorisation; and what happens to the answer afterwards. Keys at
+    their defaults are left out too, so that a version with more of them continues what an earlier one began.
     """
     asked: dict[str, Any] = {"type": source.type, "load_pattern": source.load_pattern}
     if source.api is not None:
         names = {"base_url", "endpoint", "method", "params", "headers", "json_", "records_path", "pagination", "incremental"}
-        api = source.api.model_dump(mode="json", by_alias=True, include=names)
-        if api["incremental"]:
-            api["incremental"].pop("sorted")
+        api = source.api.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)
+        api.get("incremental", {}).pop("sorted", None)
         asked["api"] = api
     for name in ("db", "file", "custom", "parent"):
         if getattr(source, name) is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from medallion.errors import PageError, PaginationError
 from medallion.source.decode import Decoded
-from medallion.source.place import with_param
+from medallion.source.place import placed
 from medallion.source.protocol import DONE, Position
 from medallion.source.request import Answer, Request
 
@@ -68,29 +68,33 @@ class SinglePage:
 
 @dataclass(frozen=True, kw_only=True)
 class PageNumbers:
-    """Pages by number, until a total is reached, a page is empty, or a page is short.
+    """Pages by number, until a total is reached, the source says that there is no more, or a page is empty.
 
-    A short page is the end only behind a full one. If the very first page is short, the source may as well cap the size that was
-    asked for: then the position is marked ``short``, and only an empty page, or an error that says "no such page", is the end.
+    A short page is the end only where pages are declared *full*: sources cap the size that is asked for, and take records out of
+    pages that were full. Otherwise the position behind it is marked ``short``: there an error that says "no such page" is the end
+    as well.
     """
 
     param: str
     size_param: str | None = None
     size: int | None = None
+    location: Literal["query", "body"] = "query"
     start: int = 1
+    full: bool = False
     total_pages_path: str | None = None
     total_path: str | None = None
+    has_more_path: str | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return tuple(path for path in (self.total_pages_path, self.total_path) if path)
+        return tuple(path for path in (self.total_pages_path, self.total_path, self.has_more_path) if path)
 
     def first(self) -> Position:
         return {"page": self.start}
 
     def request(self, base: Request, position: Position) -> Request:
-        request = with_param(base, self.param, position["page"])
-        return with_param(request, self.size_param, self.size) if self.size_param and self.size else request
+        request = placed(base, self.param, position["page"], self.location)
+        return placed(request, self.size_param, self.size, self.location) if self.size_param and self.size else request
 
     def after(self, position: Position, decoded: Decoded, answer: Answer) -> Position:  # noqa: ARG002
         number, count = position["page"], len(decoded.records)
@@ -103,7 +107,10 @@ class PageNumbers:
             if not count:
                 told = f"{pages} pages" if pages is not None else f"{total} records"
                 raise _stopped_short(f"page {number}", told)
-        elif not count or (self.size and count < self.size and not short and number > self.start):
+        elif (more := flag(decoded, self.has_more_path)) is not None:
+            if not more:
+                return DONE
+        elif not count or (self.full and self.size and count < self.size):
             return DONE
         elif self.size and count < self.size:
             short = True
@@ -118,6 +125,8 @@ class PageNumbers:
         if "short" in position and number <= self.start + 2:
             return None  # most probably there is nothing more
         if decoded is not None:
+            if flag(decoded, self.has_more_path) is False:
+                return None
             pages, total = whole(decoded, self.total_pages_path), whole(decoded, self.total_path)
             if pages is not None and number - self.start >= pages:
                 return None
@@ -142,17 +151,20 @@ class Offsets:
     param: str
     limit_param: str
     limit: int
+    location: Literal["query", "body"] = "query"
+    full: bool = False
     total_path: str | None = None
+    has_more_path: str | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return (self.total_path,) if self.total_path else ()
+        return tuple(path for path in (self.total_path, self.has_more_path) if path)
 
     def first(self) -> Position:
         return {"offset": 0}
 
     def request(self, base: Request, position: Position) -> Request:
-        return with_param(with_param(base, self.limit_param, self.limit), self.param, position["offset"])
+        return placed(placed(base, self.limit_param, self.limit, self.location), self.param, position["offset"], self.location)
 
     def after(self, position: Position, decoded: Decoded, answer: Answer) -> Position:  # noqa: ARG002
         offset, count = position["offset"], len(decoded.records)
@@ -162,13 +174,20 @@ class Offsets:
                 return DONE
             if not count:
                 raise _stopped_short(f"the page at offset {offset}", f"{total} records")
-        elif not count or (count < self.limit and not short and offset > 0):
+        elif (more := flag(decoded, self.has_more_path)) is not None:
+            if not more:
+                return DONE
+            if not count:
+                raise PaginationError(f"the page at offset {offset} is empty although {self.has_more_path!r} says that there is more")
+        elif not count or (self.full and count < self.limit):
             return DONE
         return {"offset": offset + count, **({"short": True} if short or count < self.limit else {})}
 
     def ahead(self, position: Position, decoded: Decoded | None) -> Position | None:
         if "short" in position:
             return None  # the source decides how many come, so where the next page starts is not known
+        if decoded is not None and flag(decoded, self.has_more_path) is False:
+            return None
         offset = position["offset"] + self.limit
         total = whole(decoded, self.total_path) if decoded is not None else None
         return None if total is not None and offset >= total else {"offset": offset}
@@ -178,6 +197,57 @@ class Offsets:
 
     def mark(self, request: Request, position: Position) -> str | None:  # noqa: ARG002
         return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtMost:
+    """*rule*, ended after so many *pages*: positions count them."""
+
+    rule: Paginator
+    pages: int
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.rule.paths
+
+    def first(self) -> Position:
+        return self.rule.first()
+
+    def request(self, base: Request, position: Position) -> Request:
+        return self.rule.request(base, position)
+
+    def after(self, position: Position, decoded: Decoded, answer: Answer) -> Position:
+        if self._is_last(position):
+            return DONE
+        following = self.rule.after(position, decoded, answer)
+        return following if following == DONE else self._counted(position, following)
+
+    def ahead(self, position: Position, decoded: Decoded | None) -> Position | None:
+        following = None if self._is_last(position) else self.rule.ahead(position, decoded)
+        return None if following is None else self._counted(position, following)
+
+    def past_end(self, position: Position, status: int) -> bool:
+        return self.rule.past_end(position, status)
+
+    def mark(self, request: Request, position: Position) -> str | None:
+        return self.rule.mark(request, position)
+
+    def _is_last(self, position: Position) -> bool:
+        return bool(position.get("asked", 0) + 1 >= self.pages)
+
+    def _counted(self, position: Position, following: Position) -> Position:
+        return {**following, "asked": position.get("asked", 0) + 1}
+
+
+def flag(decoded: Decoded, path: str | None) -> bool | None:
+    """The truth value at *path* of a page, None where there is none; PageError for anything else."""
+    value: Any = decoded.found.get(path) if path else None
+    named = {"true": True, "false": False, "1": True, "0": False}
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (str, int)) and str(value).lower() in named:
+        return named[str(value).lower()]
+    raise PageError(f"{path!r} must be true or false, found {str(value)[:40]!r}")
 
 
 def whole(decoded: Decoded, path: str | None) -> int | None:

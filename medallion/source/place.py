@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,6 +21,11 @@ def with_param(request: Request, name: str, value: str | int) -> Request:
     if request.body is not None and _has(msgspec.json.decode(request.body), name.split(".")):
         return with_json(request, name, value)
     return with_query(request, name, value)
+
+
+def placed(request: Request, name: str, value: str | int, location: Literal["query", "body"]) -> Request:
+    """*request* with one parameter where it is declared to stand; in the query as :func:`with_param` has it."""
+    return with_json(request, name, value) if location == "body" else with_param(request, name, value)
 
 
 def with_query(request: Request, name: str, value: object) -> Request:

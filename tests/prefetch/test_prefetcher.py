@@ -100,7 +100,7 @@ def test_what_is_behind_the_end_is_dropped_with_its_errors() -> None:
         assert Asking(server.url).read() == [0, 1, 2, 3]
     answer = pages(rows(3), size=2)
     with serve(lambda seen: answer(seen) if int(seen.query["page"]) <= 2 else Reply(status=500)) as server:
-        assert Asking(server.url).read(pagination={"type": "page", "size": 2}, retry={"attempts": 1}) == [0, 1, 2]
+        assert Asking(server.url).read(pagination={"type": "page", "size": 2, "full_pages": True}, retry={"attempts": 1}) == [0, 1, 2]
 
 
 def test_a_total_bounds_the_guesses() -> None:

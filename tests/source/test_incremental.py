@@ -184,6 +184,7 @@ def test_the_fingerprint_changes_with_what_is_asked(changes: dict[str, Any]) -> 
         {"schema": "id BIGINT"},
         {"resume_within": "1h"},
         {"incremental": {"sorted": True}},
+        {"pagination": {"type": "page", "size": 10, "start": 1}, "method": "GET"},
     ],
 )
 def test_the_fingerprint_does_not_change_with_how_it_is_asked(changes: dict[str, Any]) -> None:

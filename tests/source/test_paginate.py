@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from medallion.errors import PageError, PaginationError
 from medallion.source.decode import Decoded
-from medallion.source.paginate import Offsets, PageNumbers, Paginator, SinglePage
+from medallion.source.paginate import AtMost, Offsets, PageNumbers, Paginator, SinglePage
 from medallion.source.protocol import DONE, Position
 from medallion.source.request import Answer, Request
 
@@ -42,8 +43,16 @@ def test_requests_ask_for_the_page_and_the_size() -> None:
         ({}, {"page": 1}, page(3), {"page": 2}),
         ({}, {"page": 4}, page(0), DONE),
         ({"size": 3}, {"page": 1}, page(3), {"page": 2}),
-        ({"size": 3}, {"page": 2}, page(2), DONE),
-        # The first page is short: the end, or a source that caps the size. Asked once more to know.
+        # A short page: the end, or a source that caps the size, or leaves records out. Asked once more to know.
+        ({"size": 3}, {"page": 2}, page(2), {"page": 3, "short": True}),
+        ({"size": 3, "full": True}, {"page": 2}, page(2), DONE),
+        ({"size": 3, "full": True}, {"page": 1}, page(2), DONE),
+        ({"size": 3, "full": True}, {"page": 1}, page(3), {"page": 2}),
+        ({"has_more_path": "m"}, {"page": 1}, page(0, m=True), {"page": 2}),
+        ({"has_more_path": "m", "size": 3}, {"page": 1}, page(1, m=1), {"page": 2}),
+        ({"has_more_path": "m"}, {"page": 1}, page(3, m="false"), DONE),
+        ({"has_more_path": "m"}, {"page": 2}, page(0), DONE),
+        ({"has_more_path": "m", "total_path": "n"}, {"page": 1}, page(3, m=False, n=7), {"page": 2, "seen": 3}),
         ({"size": 3}, {"page": 1}, page(2), {"page": 2, "short": True}),
         ({"size": 3}, {"page": 2, "short": True}, page(2), {"page": 3, "short": True}),
         ({"size": 3}, {"page": 3, "short": True}, page(0), DONE),
@@ -59,7 +68,7 @@ def test_requests_ask_for_the_page_and_the_size() -> None:
     ],
 )
 def test_page_numbers_end_where_the_source_ends(options: dict[str, Any], position: Position, decoded: Decoded, expected: Position) -> None:
-    """Totals, empty pages, and short pages behind full ones end a lane."""
+    """Totals, has_more, empty pages, and short pages where all are declared full end a lane."""
     assert numbers(**options).after(position, decoded, ANSWER) == expected
 
 
@@ -67,7 +76,11 @@ def test_page_numbers_end_where_the_source_ends(options: dict[str, Any], positio
     ("options", "position", "decoded", "expected"),
     [
         ({}, {"offset": 0}, page(5), {"offset": 5}),
-        ({}, {"offset": 5}, page(2), DONE),
+        ({}, {"offset": 5}, page(2), {"offset": 7, "short": True}),
+        ({"full": True}, {"offset": 5}, page(2), DONE),
+        ({"full": True}, {"offset": 0}, page(5), {"offset": 5}),
+        ({"has_more_path": "m"}, {"offset": 5}, page(2, m=True), {"offset": 7, "short": True}),
+        ({"has_more_path": "m"}, {"offset": 5}, page(5, m=False), DONE),
         ({}, {"offset": 5}, page(0), DONE),
         ({}, {"offset": 0}, page(0), DONE),
         ({}, {"offset": 0}, page(2), {"offset": 2, "short": True}),
@@ -96,6 +109,11 @@ def test_offsets_count_the_records_that_came(options: dict[str, Any], position: 
         (Offsets(param="o", limit_param="l", limit=5), {"offset": 5}, None, {"offset": 10}),
         (Offsets(param="o", limit_param="l", limit=5), {"offset": 5, "short": True}, None, None),
         (Offsets(param="o", limit_param="l", limit=5, total_path="n"), {"offset": 5}, page(5, n=10), None),
+        (numbers(has_more_path="m"), {"page": 2}, page(3, m=False), None),
+        (numbers(has_more_path="m"), {"page": 2}, page(3, m=True), {"page": 3}),
+        (Offsets(param="o", limit_param="l", limit=5, has_more_path="m"), {"offset": 5}, page(5, m=False), None),
+        (AtMost(rule=numbers(), pages=3), {"page": 2, "asked": 1}, None, {"page": 3, "asked": 2}),
+        (AtMost(rule=numbers(), pages=3), {"page": 3, "asked": 2}, None, None),
         (SinglePage(), {"page": 1}, None, None),
     ],
 )
@@ -111,6 +129,32 @@ def test_an_empty_page_before_the_total_is_an_error(rule: Paginator) -> None:
     """A source that stops before its own total is not taken for complete."""
     with pytest.raises(PaginationError, match="is empty although the source says that there are 40"):
         rule.after({"page": 2, "offset": 5}, page(0, n=40), ANSWER)
+
+
+def test_more_to_come_behind_an_empty_page_of_offsets_is_an_error() -> None:
+    """The next offset would be the same one."""
+    with pytest.raises(PaginationError, match="although 'm' says that there is more"):
+        Offsets(param="o", limit_param="l", limit=5, has_more_path="m").after({"offset": 5}, page(0, m=True), ANSWER)
+
+
+@pytest.mark.parametrize("pages", [1, 2, 5])
+def test_a_lane_ends_after_so_many_pages(pages: int) -> None:
+    """Whatever the source says; the position counts, so that a resumed lane ends there too."""
+    rule = AtMost(rule=numbers(), pages=pages)
+    position, asked = rule.first(), 0
+    while position != DONE:
+        position, asked = rule.after(position, page(3), ANSWER), asked + 1
+    assert asked == pages
+    assert rule.after(rule.first(), page(0), ANSWER) == DONE
+
+
+def test_number_and_size_stand_in_the_body_where_they_are_declared_to() -> None:
+    """Dotted names are paths in the JSON of a POST."""
+    post = Request(method="POST", url="http://h/p", body=b'{"query":"x"}')
+    asked = PageNumbers(param="page.number", size_param="page.size", size=5, location="body").request(post, {"page": 3})
+    assert (asked.params, json.loads(asked.body or b"")) == ((), {"query": "x", "page": {"number": 3, "size": 5}})
+    asked = Offsets(param="skip", limit_param="take", limit=5, location="body").request(post, {"offset": 10})
+    assert (asked.params, json.loads(asked.body or b"")) == ((), {"query": "x", "skip": 10, "take": 5})
 
 
 @pytest.mark.parametrize("value", ["many", -1, 1.5, True, {"value": 3}])
@@ -139,22 +183,23 @@ def test_a_single_page_is_all() -> None:
     records=st.integers(0, 40),
     asked=st.integers(1, 12),
     cap=st.integers(1, 12),
-    with_total=st.booleans(),
+    told=st.sampled_from([{}, {"total_path": "n"}, {"has_more_path": "m"}, {"full": True}]),
     by_offset=st.booleans(),
 )
 def test_every_record_is_read_whatever_the_source_makes_of_the_size(
-    records: int, asked: int, cap: int, with_total: bool, by_offset: bool
+    records: int, asked: int, cap: int, told: dict[str, Any], by_offset: bool
 ) -> None:
     """A source may give fewer records a page than it is asked for: none is lost, none comes twice."""
-    total = {"total_path": "n"} if with_total else {}
-    rule: Paginator = Offsets(param="offset", limit_param="limit", limit=asked, **total) if by_offset else numbers(size=asked, **total)
+    cap = max(cap, asked) if "full" in told else cap
+    rule: Paginator = Offsets(param="offset", limit_param="limit", limit=asked, **told) if by_offset else numbers(size=asked, **told)
     size, read, position = min(asked, cap), [], rule.first()
     for _ in range(100):
         query = dict(rule.request(BASE, position).params)
         first = int(query["offset"]) if by_offset else (int(query["page"]) - 1) * size
         rows = list(range(records))[first : first + size]
         read += rows
-        position = rule.after(position, Decoded(records=[b"{}"] * len(rows), found={"n": records} if with_total else {}), ANSWER)
+        found = {"n": records, "m": first + size < records}
+        position = rule.after(position, Decoded(records=[b"{}"] * len(rows), found={p: found[p] for p in rule.paths}), ANSWER)
         if position == DONE:
             break
     assert position == DONE
