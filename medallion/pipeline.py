@@ -22,6 +22,7 @@ from medallion.config.secret import SecretResolver
 from medallion.config.shape import references
 from medallion.config.silver import Entity
 from medallion.config.source import Source
+from medallion.config.values import RUN_DATE
 from medallion.errors import ConfigError, MedallionError, Problem, TerminatedError, worst
 from medallion.events import Failed, Listener, Noticed, PromotionCompleted, PromotionOpened
 from medallion.layout import BronzeLayout, SilverLayout
@@ -250,7 +251,7 @@ def _extract(flow: Flow, source: Source, hosts: Hosts, options: ExtractOptions, 
         flow.resolver.resolve(reference)
     pages = opened(options.run_date or clock.now())
     fs = open_root(flow, flow.pipeline.platform.bronze.root)
-    if "{run.date}" in source.model_dump_json():
+    if RUN_DATE in source.model_dump_json():
         pages = DatedPages(fs=fs, layout=BronzeLayout(system=source.system, table=source.table), opened=opened)
     bronze = flow.pipeline.platform.bronze
     return extract(source, pages, fs, bronze=bronze, options=options, clock=clock, listener=listener, stop=stop, spool=spool)

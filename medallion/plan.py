@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from medallion.clock import Clock, SystemClock
 from medallion.config.api import Api
 from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth
+from medallion.config.incremental import Incremental
 from medallion.config.load import DEFAULT, Loaded, values
 from medallion.config.paging import Pagination
 from medallion.config.pipeline import Pipeline
@@ -20,8 +22,9 @@ from medallion.config.values import parse_instant, show_duration, show_instant
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout, SilverLayout
 from medallion.schema import parse_ddl
+from medallion.source.custom import custom_class
 from medallion.source.http import endpoint
-from medallion.source.incremental import lanes
+from medallion.source.incremental import first_lanes
 from medallion.source.protocol import Window
 from medallion.storage.location import Location
 
@@ -33,12 +36,13 @@ class SourcePlan:
     name: str
     load_pattern: str
     first_request: str
-    auth: str
-    pagination: str
+    """Or the class that is asked."""
+    auth: str | None
+    pagination: str | None
     incremental: str | None
     windows: int
-    """How many ranges are asked side by side; 1: the whole in one."""
-    pace: str
+    """How many ranges are asked by themselves; 1: the whole in one."""
+    pace: str | None
     lands_in: str
     columns: dict[str, str]
     """Those that are declared."""
@@ -96,36 +100,37 @@ def plan(loaded: Loaded, *, clock: Clock | None = None) -> Plan:
 
 
 def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Problem]) -> SourcePlan | None:
-    api, now = source.api, clock.now()
-    assert api is not None, "load refuses every other type"
+    now, api = clock.now(), source.api
     columns: dict[str, str] = {}
     try:
         columns = {name: str(kind) for name, kind in parse_ddl(source.schema_).items()} if source.schema_ else {}
     except ValueError as error:
         problems.append(Problem(path=f"sources.{source.name}.schema", message=str(error)))
     try:
-        asked = endpoint(source, Secrets(environ={}), logical_date=now)
-        bounds = Window(start=None, end=None)
-        if api.incremental is not None:
-            end = api.incremental.end_value
-            bounds = Window(start=parse_instant(api.incremental.initial_value), end=parse_instant(end) if end else now)
-        windows = lanes(bounds, api.incremental.window if api.incremental else None)
+        windows = first_lanes(source.incremental, now)
+        first = _first_request(source, windows[0].window if windows else Window(start=None, end=None), now)
     except ConfigError as error:
         problems += error.problems
         return None
-    first = asked.request(asked.lane(windows[0].window if windows else bounds), asked.paginator.first())
     return SourcePlan(
         name=source.name,
         load_pattern=source.load_pattern,
-        first_request=first.shown,
-        auth=_auth(api),
-        pagination=_pagination(api.pagination),
-        incremental=_incremental(api, bounds),
+        first_request=first,
+        auth=None if api is None else _auth(api),
+        pagination=None if api is None else _pagination(api.pagination),
+        incremental=None if source.incremental is None else _incremental(source.incremental),
         windows=len(windows),
-        pace=_pace(api, pipeline.run.rate_limit_rps),
+        pace=None if api is None else _pace(api, pipeline.run.rate_limit_rps),
         lands_in=Location.parse(pipeline.platform.bronze.root).child(BronzeLayout(system=source.system, table=source.table).folder).uri,
         columns=columns,
     )
+
+
+def _first_request(source: Source, window: Window, now: datetime) -> str:
+    if source.type == "custom":
+        return custom_class(source).shown
+    asked = endpoint(source, Secrets(environ={}), logical_date=now)
+    return asked.request(asked.lane(window), asked.paginator.first()).shown
 
 
 def _placed(problem: Problem, loaded: Loaded) -> Problem:
@@ -152,14 +157,11 @@ def _pagination(pagination: Pagination) -> str:
     return f"{pagination.type} ({said})" if said else pagination.type
 
 
-def _incremental(api: Api, bounds: Window) -> str | None:
-    asked = api.incremental
-    if asked is None or bounds.start is None or bounds.end is None:
-        return None
-    until = show_instant(bounds.end) if asked.end_value else "the start of the run"
+def _incremental(asked: Incremental) -> str:
+    until = show_instant(parse_instant(asked.end_value)) if asked.end_value else "the start of the run"
     window = f", in windows of {show_duration(asked.window)}" if asked.window else ""
     lookback = f", later runs {show_duration(asked.lookback)} before the watermark" if asked.lookback else ""
-    return f"by {asked.cursor_field} from {show_instant(bounds.start)} to {until}{window}{lookback}"
+    return f"by {asked.cursor_field} from {show_instant(parse_instant(asked.initial_value))} to {until}{window}{lookback}"
 
 
 def _pace(api: Api, otherwise: float | None) -> str:
@@ -199,11 +201,11 @@ def _lines(what: Plan) -> Iterator[str]:
         yield ""
         yield f"source {source.name}  {source.load_pattern}"
         yield f"  asks       {source.first_request}"
-        yield f"  auth       {source.auth}"
-        yield f"  pages      {source.pagination}"
+        yield from (f"  {name:<10} {said}" for name, said in (("auth", source.auth), ("pages", source.pagination)) if said is not None)
         if source.incremental is not None:
             yield f"  reads      {source.incremental}: {source.windows} window{'s' if source.windows != 1 else ''}"
-        yield f"  pace       {source.pace}"
+        if source.pace is not None:
+            yield f"  pace       {source.pace}"
         if source.columns:
             yield f"  declares   {', '.join(f'{name} {kind}' for name, kind in source.columns.items())}"
         yield f"  lands in   {source.lands_in}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,14 +13,14 @@ import msgspec
 from medallion.clock import Clock
 from medallion.config.secret import SecretResolver
 from medallion.config.source import Source
-from medallion.config.values import parse_instant
 from medallion.errors import NotYetError, Problem
 from medallion.events import Listener, RequestRetried, nobody
 from medallion.prefetch.blocking import RequestsTransport
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.open import asker_of, caps_of
-from medallion.source.incremental import lanes
-from medallion.source.protocol import DONE, Window
+from medallion.source.custom import custom_class, custom_pages
+from medallion.source.incremental import WHOLE, first_lanes
+from medallion.source.protocol import DONE, Lane, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +51,16 @@ def preview(
 
     Raises what a run would raise: ConfigError, SourceError, StoppedEarly.
     """
+    now = clock.now()
+    lane = next(iter(first_lanes(source.incremental, now)), Lane(name=WHOLE, window=Window(start=None, end=None)))
+    if source.type == "custom":
+        return _of_class(source, resolver, lane, clock=clock, rows=rows, logical_date=logical_date or now)
     api = source.api
     if source.type != "api" or api is None:
         raise NotYetError([Problem(path=f"sources.{source.name}", message=f"type {source.type} cannot be previewed yet")])
-    now = clock.now()
     asker = asker_of(source, resolver=resolver, hosts=Hosts(clock=clock), clock=clock, logical_date=logical_date or now)
-    window = Window(start=None, end=None)
-    if (incremental := api.incremental) is not None:
-        end = parse_instant(incremental.end_value) if incremental.end_value else now
-        cut = lanes(Window(start=parse_instant(incremental.initial_value), end=end), incremental.window)
-        window = cut[0].window if cut else window
     position = asker.endpoint.paginator.first()
-    request = asker.endpoint.request(asker.endpoint.lane(window), position)
+    request = asker.endpoint.request(asker.endpoint.lane(lane.window), position)
     transport = RequestsTransport(caps=caps_of(api), clock=clock)
     try:
         fetched = asker.fetch_blocking(
@@ -75,13 +74,21 @@ def preview(
         )
     finally:
         transport.close()
-    shown: list[dict[str, Any]] = [msgspec.json.decode(record) for record in fetched.decoded.records[:rows]]
-    return Preview(
-        request=request.shown,
-        columns=tuple(dict.fromkeys(name for row in shown for name in row)),
-        rows=tuple(shown),
-        records=len(fetched.decoded.records),
-        more=fetched.next != DONE and "short" not in (fetched.next or {}),
-        bytes=fetched.answer.wire_bytes,
-        seconds=fetched.seconds,
-    )
+    more = fetched.next != DONE and "short" not in (fetched.next or {})
+    return _shown(request.shown, fetched.decoded.records, rows, more=more, size=fetched.answer.wire_bytes, seconds=fetched.seconds)
+
+
+def _of_class(source: Source, resolver: SecretResolver, lane: Lane, *, clock: Clock, rows: int, logical_date: datetime) -> Preview:
+    since = clock.monotonic()
+    pages = custom_pages(source, resolver, clock=clock, logical_date=logical_date, page_records=rows)
+    with closing(pages.pages([lane])) as given:
+        page = next(given, None)
+    records = () if page is None else page.records
+    more, size = page is not None and page.next != DONE, 0 if page is None else page.wire_bytes
+    return _shown(custom_class(source).shown, records, rows, more=more, size=size, seconds=clock.monotonic() - since)
+
+
+def _shown(request: str, records: Sequence[bytes], rows: int, *, more: bool, size: int, seconds: float) -> Preview:
+    shown: list[dict[str, Any]] = [msgspec.json.decode(record) for record in records[:rows]]
+    columns = tuple(dict.fromkeys(name for row in shown for name in row))
+    return Preview(request=request, columns=columns, rows=tuple(shown), records=len(records), more=more, bytes=size, seconds=seconds)

@@ -132,7 +132,7 @@ def _limits(bronze: Bronze) -> ChunkLimits:
 
 
 def _watch(opened: Opened, source: Source) -> CursorWatch | None:
-    incremental = source.api.incremental if source.api is not None else None
+    incremental = source.incremental
     if incremental is None:
         return None
     one_lane = len(opened.lanes) <= 1 and opened.started.window_seconds is None

@@ -14,7 +14,7 @@ from medallion.bronze.log import LogReader
 from medallion.bronze.state import OpenRun, TableState, open_state
 from medallion.bronze.writer import this_process
 from medallion.clock import Clock
-from medallion.config.api import Incremental
+from medallion.config.incremental import Incremental
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.config.values import parse_instant, show_duration, show_instant
@@ -65,7 +65,7 @@ def open_run(
 
     Raises BusyError, FencedError, ConfigError, StateError or StorageError.
     """
-    incremental = source.api.incremental if source.api is not None else None
+    incremental = source.incremental
     _check(options, incremental)
     state = open_state(LogReader(fs, layout))
     writer = LogWriter(fs, layout, attempt=attempt, newest=state.newest, sha256=state.sha256, clock=clock)
@@ -145,7 +145,7 @@ def _check(options: ExtractOptions, incremental: Incremental | None) -> None:
     problem = None
     if options.backfill and incremental is None:
         problem = "a range can be asked for only where the source has incremental: (the parameters that carry it)"
-    elif options.to is not None and incremental is not None and incremental.end_param is None:
+    elif options.to is not None and incremental is not None and not incremental.has_end:
         problem = "--to needs incremental.end_param: without it the source cannot be told where to end"
     elif options.backfill and options.full_refresh:
         problem = "give --full-refresh or a range, not both"
@@ -214,6 +214,6 @@ def _range(options: ExtractOptions, incremental: Incremental | None, end: str | 
 
 
 def _end(incremental: Incremental, now: datetime) -> str | None:
-    if incremental.end_param is None:
+    if not incremental.has_end:
         return None
     return show_instant(now if incremental.end_value is None else min(parse_instant(incremental.end_value), now))

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from medallion.config.auth import Auth, NoAuth
+from medallion.config.incremental import Incremental
 from medallion.config.paging import NoPagination, Pagination
-from medallion.config.values import Duration, InstantText, Section, Size, parse_duration, parse_instant, parse_size
+from medallion.config.values import Duration, Section, Size, parse_duration, parse_size
 
 
-class Incremental(Section):
-    """Only what is new: rows by a cursor field, from the watermark (less the lookback) to an end that is frozen when the run opens."""
+class ApiIncremental(Incremental):
+    """Only what is new: the bounds of a run go into two parameters of its requests."""
 
-    cursor_field: str
-    """Field of a record that says when it changed."""
-    initial_value: InstantText
-    """Where the first run starts: an instant."""
-    end_value: InstantText | None = None
-    """Where the source ends for good: an instant; once a run has read up to here there is nothing more to ask."""
     start_param: str
     """Parameter that carries the start, which is included."""
     end_param: str | None = None
-    """Parameter that carries the end, which is not included."""
-    lookback: Duration = timedelta(0)
-    """How much of what was read before is asked again, for rows that come late."""
-    window: Duration | None = None
-    """Cuts the range into windows that are fetched side by side; needs end_param."""
-    sorted: bool = False
-    """Declares that rows come in order of the cursor field, so that the watermark may move by chunk (checked)."""
+    """Parameter that carries the end, which is not included; windows need it."""
+
+    @property
+    def has_end(self) -> bool:
+        """Whether there is a parameter for the end."""
+        return self.end_param is not None
 
     @model_validator(mode="after")
-    def _windows_have_ends(self) -> Incremental:
+    def _windows_have_ends(self) -> ApiIncremental:
         if self.window is not None and self.end_param is None:
             raise ValueError("window needs end_param: without it a window has no end")
-        if self.window is not None and self.window <= timedelta(0):
-            raise ValueError("window must be longer than 0s")
-        if self.end_value is not None and parse_instant(self.end_value) <= parse_instant(self.initial_value):
-            raise ValueError("end_value must be later than initial_value")
         return self
 
 
@@ -106,7 +95,7 @@ class Api(Section):
     """Dotted path to the list of records; empty: the answer is the list."""
     pagination: Pagination = NoPagination()
     """How one answer leads to the next."""
-    incremental: Incremental | None = None
+    incremental: ApiIncremental | None = None
     """Asks only for what is new."""
     async_: Annotated[bool, Field(alias="async")] = True
     """false: one request at a time, with requests."""

@@ -37,7 +37,7 @@ class Parts:
         self.entities = tuple(found.model for _, found in self._entities if found.model is not None)
         self._sources_together()
         for at, (node, source) in enumerate(self._sources):
-            self._rules(node, source, ("sources", node.text("name") or str(at)), rules.of_source, notyet.of_source)
+            self._rules(node, source, ("sources", node.text("name") or str(at)), self._of_source, notyet.of_source)
         self._tables_and_sources()
 
     def _checked(self, kind: type[S], tree: Node, prefix: Path) -> Checked[S]:
@@ -62,6 +62,10 @@ class Parts:
             return
         for label, item in zip(names(node.value, NAMED[name]), node.value, strict=True):
             yield item, self._checked(kind, item, (name, label))
+
+    def _of_source(self, source: Source) -> Iterator[rules.Breach]:
+        yield from rules.of_source(source)
+        yield from rules.of_classes(source, () if self.run is None else self.run.allow_classes)
 
     def _rules(self, node: Node, found: Checked[S], prefix: Path, of: Rule[S], not_built: Rule[S]) -> None:
         """What is wrong, or not built, in what is sound; nothing twice of what is wrong in itself."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from medallion.config.api import Api
 from medallion.config.auth import ApiKeyAuth
+from medallion.config.custom import is_module_class
 from medallion.config.node import Path
 from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
 from medallion.config.silver import Entity
@@ -28,14 +29,25 @@ def of_source(source: Source) -> Iterator[Breach]:
             yield (section,), f"required, since type is {source.type}"
         elif section != source.type and given:
             yield (section,), f"says nothing, since type is {source.type}: take it out, or set type: {section}"
+    if source.load_pattern == "full" and source.incremental is not None:
+        yield (
+            (source.type, "incremental"),
+            "asks only for what is new, and load_pattern full is a complete snapshot: use cdc or current_history, or take it out",
+        )
     if source.type == "api" and source.api is not None:
-        if source.load_pattern == "full" and source.api.incremental is not None:
-            yield (
-                ("api", "incremental"),
-                "asks only for what is new, and load_pattern full is a complete snapshot: use cdc or current_history, or take it out",
-            )
         for path, message in _of_api(source.api, has_parent=source.parent is not None):
             yield ("api", *path), message
+
+
+def of_classes(source: Source, allowed: Sequence[str]) -> Iterator[Breach]:
+    """A class by its module runs code that whoever writes a configuration chooses: it has to be allowed by name."""
+    if source.custom is not None and is_module_class(source.custom.class_) and source.custom.class_ not in allowed:
+        name = source.custom.class_
+        yield (
+            ("custom", "class"),
+            f"{name} is not allowed to run: name it in run.allow_classes, or with --set 'run.allow_classes=[\"{name}\"]'; "
+            "or install it as an entry point in the group medallion.sources",
+        )
 
 
 def _of_api(api: Api, *, has_parent: bool) -> Iterator[Breach]:

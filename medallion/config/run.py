@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from medallion.config.custom import ModuleClass
 from medallion.config.values import Duration, Section, Size, parse_size
 
 
@@ -38,5 +39,7 @@ class Run(Section):
     """Whether the other sources go on when one fails."""
     rate_limit_rps: Annotated[float, Field(gt=0)] | None = None
     """Requests a second and host where a source says nothing of its own."""
+    allow_classes: tuple[ModuleClass, ...] = ()
+    """The module:Class that custom.class may name; a class that is an entry point needs no leave."""
     promote: Promote = Promote()
     """How Silver follows the log."""

@@ -15,11 +15,13 @@ from pydantic import AfterValidator, WithJsonSchema
 from medallion.errors import Problem, SecretError
 
 PATTERN = r"^secret:(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|databricks:[^/]+/.+)$"
+PREFIX = "secret:"
 MASK = "***"
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
 
-def _reference(value: str) -> str:
+def check_reference(value: str) -> str:
+    """*value* if it is spelled as a reference; ValueError otherwise."""
     if not re.fullmatch(PATTERN, value):
         raise ValueError(
             "must be a reference: secret:env:NAME, secret:file:PATH or secret:databricks:scope/key; a secret never stands in a file"
@@ -27,7 +29,9 @@ def _reference(value: str) -> str:
     return value
 
 
-REFERENCE = AfterValidator(_reference)
+REFERENCE = AfterValidator(check_reference)
+WITHIN = "secret references may stand anywhere within"
+"""Marks a field whose texts are references where they begin with ``secret:``."""
 SecretRef = Annotated[str, REFERENCE, WithJsonSchema({"type": "string", "pattern": PATTERN})]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from medallion.config.secret import REFERENCE
+from medallion.config.secret import PREFIX, REFERENCE, WITHIN
 from medallion.config.values import Section
 
 
@@ -66,6 +66,16 @@ def references(section: Section) -> Iterator[str]:
             yield from references(value)
         elif value is not None and is_secret(info):
             yield value
+        elif WITHIN in info.metadata:
+            yield from (text for text in texts(value) if text.startswith(PREFIX))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a value of a configuration, at any depth."""
+    if isinstance(value, str):
+        yield value
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        yield from texts(child)
 
 
 def alternatives(annotation: Any) -> tuple[Any, ...]:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from medallion.config.api import Api
+from medallion.config.custom import Custom
+from medallion.config.incremental import Incremental
 from medallion.config.values import Duration, Section, parse_duration
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,127}$")]
@@ -64,5 +66,12 @@ class Source(Section):
     """A database query."""
     file: dict[str, Any] | None = None
     """A set of files."""
-    custom: dict[str, Any] | None = None
+    custom: Custom | None = None
     """A class of your own."""
+
+    @property
+    def incremental(self) -> Incremental | None:
+        """How only what is new is asked for, whatever the type; None: everything is."""
+        if self.type == "custom":
+            return self.custom.incremental if self.custom is not None else None
+        return self.api.incremental if self.api is not None else None

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
+RUN_DATE = "{run.date}"
+"""Stands for the day of the run in a text."""
 _DURATION = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZE = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 

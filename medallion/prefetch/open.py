@@ -13,6 +13,7 @@ from medallion.events import Listener
 from medallion.policy.breaker import BreakerPolicy
 from medallion.policy.limiter import Rate
 from medallion.policy.retry import RetryPolicy
+from medallion.prefetch.ahead import Ahead
 from medallion.prefetch.attempt import Asker
 from medallion.prefetch.blocking import RequestsTransport
 from medallion.prefetch.hosts import Hosts
@@ -20,6 +21,7 @@ from medallion.prefetch.parallel import AiohttpTransport
 from medallion.prefetch.prefetcher import Prefetcher
 from medallion.prefetch.sequential import SequentialPrefetcher
 from medallion.prefetch.transport import Caps
+from medallion.source.custom import custom_pages
 from medallion.source.http import endpoint
 from medallion.source.protocol import PageSource
 from medallion.stop import StopFlag
@@ -38,10 +40,13 @@ def open_pages(
     stop: StopFlag,
     logical_date: datetime | None = None,
 ) -> PageSource:
-    """The pages of a source of type ``api``; nothing is sent before they are taken. *logical_date* is ``{run.date}``.
+    """The pages of a source of type ``api`` or ``custom``; nothing is asked before they are taken. *logical_date* is ``{run.date}``.
 
     Raises ConfigError for what cannot be asked, NotYetError for what this version does not build.
     """
+    if source.type == "custom":
+        pages = custom_pages(source, resolver, clock=clock, logical_date=logical_date or clock.now())
+        return Ahead(name=source.name, source=pages, clock=clock, listener=listener, stop=stop)
     api = _api(source)
     asker = asker_of(source, resolver=resolver, hosts=hosts, clock=clock, logical_date=logical_date)
     caps = caps_of(api)

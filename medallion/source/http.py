@@ -12,7 +12,7 @@ import msgspec
 from medallion.config.api import Api
 from medallion.config.secret import SecretResolver
 from medallion.config.source import Source
-from medallion.config.values import show_instant
+from medallion.config.values import RUN_DATE, show_instant
 from medallion.errors import ConfigError, NotYetError, OriginError, PageError, Problem, SourceError
 from medallion.source.auth import Auth, Flow, authorise
 from medallion.source.decode import Decoded, PageDecoder
@@ -23,7 +23,6 @@ from medallion.source.protocol import Position, Window
 from medallion.source.request import Answer, Request, origin
 
 MOST_REDIRECTS = 5
-_RUN_DATE = "{run.date}"
 _NO_RECORDS = Decoded(records=[], found={})
 
 
@@ -145,11 +144,11 @@ def _base(name: str, api: Api, logical_date: datetime | None) -> Request:
     url = _joined(api)
     texts: Mapping[str, str] = {**{f"params.{key}": spelled(value) for key, value in api.params.items()}, "endpoint": url}
     if logical_date is None:
-        dated = [key for key, text in texts.items() if _RUN_DATE in text]
+        dated = [key for key, text in texts.items() if RUN_DATE in text]
         if dated:
-            raise ConfigError([Problem(path=f"{place}.{key}", message=f"{_RUN_DATE} needs the date of a run") for key in dated])
+            raise ConfigError([Problem(path=f"{place}.{key}", message=f"{RUN_DATE} needs the date of a run") for key in dated])
     date = "" if logical_date is None else f"{logical_date:%Y-%m-%d}"
-    parts = urlsplit(url.replace(_RUN_DATE, date))
+    parts = urlsplit(url.replace(RUN_DATE, date))
     try:
         origin(parts.geturl())
     except ValueError as error:
@@ -162,7 +161,7 @@ def _base(name: str, api: Api, logical_date: datetime | None) -> Request:
         url=f"{parts.scheme}://{parts.netloc}{path}",
         params=(
             *parse_qsl(parts.query, keep_blank_values=True),
-            *((key, spelled(value).replace(_RUN_DATE, date)) for key, value in api.params.items()),
+            *((key, spelled(value).replace(RUN_DATE, date)) for key, value in api.params.items()),
         ),
         headers=_headers(api),
         body=None if api.json_ is None else msgspec.json.encode(api.json_),

@@ -12,7 +12,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from medallion.config.incremental import Incremental
+from medallion.config.secret import PREFIX
 from medallion.config.source import Source
+from medallion.config.values import parse_instant
 from medallion.errors import ConfigError, Problem, SourceError
 from medallion.source.protocol import Lane, Window
 
@@ -28,6 +31,14 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
+def first_lanes(incremental: Incremental | None, now: datetime) -> list[Lane]:
+    """What a first run that opens *now* asks for; raises ConfigError for too many windows."""
+    if incremental is None:
+        return lanes(Window(start=None, end=None), None)
+    end = now if incremental.end_value is None else parse_instant(incremental.end_value)
+    return lanes(Window(start=parse_instant(incremental.initial_value), end=end), incremental.window)
+
+
 def lanes(bounds: Window, window: timedelta | None) -> list[Lane]:
     """*bounds* cut into windows of that length, oldest first; the same bounds always give the same lanes and names.
 
@@ -39,7 +50,7 @@ def lanes(bounds: Window, window: timedelta | None) -> list[Lane]:
         return [Lane(name=WHOLE, window=bounds)]
     if window <= timedelta(0) or (bounds.end - bounds.start) / window > MOST_WINDOWS:
         sentence = f"cuts {bounds.start:%Y-%m-%d} to {bounds.end:%Y-%m-%d} into more than {MOST_WINDOWS} windows; make it longer"
-        raise ConfigError([Problem(path="api.incremental.window", message=sentence)])
+        raise ConfigError([Problem(path="incremental.window", message=sentence)])
     cut: list[Lane] = []
     start = bounds.start
     while start < bounds.end:
@@ -107,10 +118,25 @@ def fingerprint(source: Source) -> str:
         api = source.api.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)
         api.get("incremental", {}).pop("sorted", None)
         asked["api"] = api
-    for name in ("db", "file", "custom", "parent"):
+    if source.custom is not None:
+        custom = source.custom.model_dump(mode="json", by_alias=True)
+        custom["options"] = _open(custom["options"])
+        if custom["incremental"]:
+            custom["incremental"].pop("sorted")
+        asked["custom"] = custom
+    for name in ("db", "file", "parent"):
         if getattr(source, name) is not None:
             asked[name] = source.model_dump(mode="json", include={name})[name]
     return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+
+
+def _open(value: Any) -> Any:
+    """*value* without the names of secrets: another name for a credential asks for nothing else."""
+    if isinstance(value, dict):
+        return {key: _open(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_open(child) for child in value]
+    return PREFIX if isinstance(value, str) and value.startswith(PREFIX) else value
 
 
 def _window_name(start: datetime) -> str:

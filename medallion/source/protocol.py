@@ -1,4 +1,4 @@
-"""The seam to a source that gives pages: lanes of pages, each resumable after any of them."""
+"""The seams to a source: lanes of pages, or of records, each resumable after any of them."""
 
 from __future__ import annotations
 
@@ -59,4 +59,19 @@ class PageSource(Protocol):
 
         Closing the iterator early ends all requests. Raises SourceError when a page cannot be had, after the pages
         before it in its lane were given; StoppedEarly when waiting longer makes no sense now.
+        """
+
+
+Record: TypeAlias = Mapping[str, Any] | bytes
+"""One record: a mapping of what JSON can hold (dates, decimals and bytes become text), or a JSON object as UTF-8."""
+
+
+class RecordSource(Protocol):
+    """Gives records one by one: the simplest source to write. Pages are made of them by :mod:`medallion.source.records`."""
+
+    def records(self, lane: Lane) -> Iterator[tuple[Record, Position | None]]:
+        """The records of *lane* from its position on, each exactly once, in the same order whenever it is asked.
+
+        Each comes with the position that gives exactly those behind it; None: it cannot be resumed here, only behind a later one.
+        Rows of a lane with a window are those of ``[start, end)``. Closing the iterator early ends all work.
         """

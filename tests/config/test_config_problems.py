@@ -313,7 +313,7 @@ def test_what_is_not_built_yet_is_refused_by_name(loaded, small, setting) -> Non
     assert set(alone.value.problems) < set(among_others.value.problems)
 
 
-@pytest.mark.parametrize("kind", ["db", "file", "custom"])
+@pytest.mark.parametrize("kind", ["db", "file"])
 def test_other_sources_are_not_built_yet(loaded, small, kind) -> None:
     """A source that is not an api is refused as not built, though its section is there."""
     text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", f"    type: {kind}\n    {kind}: {{a: 1}}")

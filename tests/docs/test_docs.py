@@ -20,8 +20,10 @@ from medallion.testing.vectors import VECTORS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-INFOS = re.compile(r"(bash|python) (run|shown)|yaml (file=[a-z]+\.yaml|shown)|json shown|text( output)?|mermaid|sh")
-RUNNABLE = re.compile(r"(bash|python) run|yaml file=\S+")
+INFOS = re.compile(r"(bash|python) (run|shown)|python file=[a-z_]+\.py|yaml (file=[a-z]+\.yaml|shown)|json shown|text( output)?|mermaid|sh")
+RUNNABLE = re.compile(r"(bash|python) run|(yaml|python) file=\S+")
+EXECUTED = ("tutorial.md", "custom-sources.md")
+"""The pages whose blocks are run."""
 FILE_ENDINGS = (".py", ".yaml", ".md", ".json", ".sh", ".toml", ".lock", ".sha2")
 VALUES = {"full", "cdc", "current_history", "none", "page", "offset", "cursor", "link", "next_url"}
 """What stands in the first column of a table of docs/configuration.md and is no key."""
@@ -133,7 +135,7 @@ def test_every_block_says_what_it_is(page: Path) -> None:
     """Executed, shown or output: nothing in between."""
     for block in blocks(page):
         assert INFOS.fullmatch(block.info), f"{block}: {block.info!r}"
-        assert block.page.name == "tutorial.md" or not RUNNABLE.fullmatch(block.info), f"{block}: only the tutorial is executed"
+        assert block.page.name in EXECUTED or not RUNNABLE.fullmatch(block.info), f"{block}: the page is not executed"
 
 
 def test_pages_name_files_that_exist() -> None:
@@ -243,7 +245,7 @@ def script(page: Path) -> tuple[str, list[Block]]:
     lines = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     for number, block in enumerate(runnable):
         lines.append(f"echo '::: {number}'")
-        if block.info.startswith("yaml"):
+        if "file=" in block.info:
             lines += [f"cat > {block.info.partition('=')[2]} <<'END_OF_BLOCK'", block.text.rstrip("\n"), "END_OF_BLOCK"]
         elif block.info.startswith("python"):
             lines += ["python - <<'END_OF_BLOCK'", block.text.rstrip("\n"), "END_OF_BLOCK"]
@@ -257,15 +259,26 @@ def script(page: Path) -> tuple[str, list[Block]]:
 @pytest.mark.timeout(900)
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     """Every block runs in order, in an empty folder, and prints the output that stands below it."""
-    page = ROOT / "docs/tutorial.md"
+    does_what_it_says("tutorial.md", tmp_path)
+
+
+@pytest.mark.slow
+def test_the_page_of_custom_sources_does_what_it_says(tmp_path: Path) -> None:
+    """Its example lands in Bronze, and passes the contract suite."""
+    does_what_it_says("custom-sources.md", tmp_path)
+
+
+def does_what_it_says(name: str, folder: Path) -> None:
+    """The blocks of a page run below *folder*, and each prints what the page says."""
+    page = ROOT / "docs" / name
     text, runnable = script(page)
-    (tmp_path / "tutorial.sh").write_text(text, encoding="utf-8")
-    folder = tmp_path / "reader"
-    folder.mkdir()
+    (folder / "page.sh").write_text(text, encoding="utf-8")
+    reader = folder / "reader"
+    reader.mkdir()
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
-    command = ["bash", str(tmp_path / "tutorial.sh")]
+    command = ["bash", str(folder / "page.sh")]
     done = subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=840, check=False
+        command, cwd=reader, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=840, check=False
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     printed = dict(re.findall(r"^::: (\d+)\n(.*?)(?=^::: |\Z)", done.stdout, re.MULTILINE | re.DOTALL))
