@@ -12,21 +12,17 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
-from pyspark.errors import AnalysisException
-from pyspark.sql import functions as F
-
 from medallion.bronze.entry import RunCompleted
 from medallion.clock import Clock, SystemClock
 from medallion.config.silver import Entity
-from medallion.errors import FencedError, SnapshotError, StateError
+from medallion.errors import FencedError, SnapshotError
 from medallion.failpoint import failpoint
-from medallion.gate import checksum, quarantine
 from medallion.silver import applied
-from medallion.silver.events import POSITION, REASON, col, events, marked, normalized, require_columns
-from medallion.silver.landed import NOT_FOUND, Delivery, Landed
+from medallion.silver.intake import take
+from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models import current, history, snapshot
 from medallion.silver.models.tables import Counts, Tables, unpublished
-from medallion.silver.publish import DeltaTable, equal
+from medallion.silver.publish import DeltaTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -98,7 +94,7 @@ class MicroBatch:
                 return
         elif not delivery.chunks:
             return
-        counts, refused = self._fold(spark, landed, delivery, work)
+        counts, refused = self._fold(landed, delivery, work)
         failpoint("batch.target")
         self._remember(work, delivery, counts, refused, started, since)
         failpoint("batch.applied")
@@ -135,38 +131,14 @@ class MicroBatch:
             )
         return False
 
-    def _fold(self, spark: SparkSession, landed: Landed, delivery: Delivery, work: Tables) -> tuple[Counts, int]:
+    def _fold(self, landed: Landed, delivery: Delivery, work: Tables) -> tuple[Counts, int]:
         """The table as it shall be; returns what the fold counted and how many rows went to quarantine."""
         snapshot_at = datetime.fromisoformat(delivery.snapshot.logical_date) if delivery.snapshot else None
         if not delivery.chunks:
             assert snapshot_at is not None, "only a snapshot delivers nothing and means something"
             return self._apply_empty(work, snapshot_at), 0
-        try:
-            files = {
-                landed.path(p): checksum.Expected(bytes=p.chunk.files[0].bytes, sha256=p.chunk.files[0].sha256) for p in delivery.chunks
-            }
-            checksum.check(spark, files, mode=self.checksum)
-            rows = normalized(landed.rows(delivery.chunks), self.entity.normalize)
-            require_columns(rows, self.entity)
-            known = marked(rows, self.entity)
-            read, refused = (int(total or 0) for total in known.agg(F.count("*"), F.count(col(REASON))).collect()[0])
-        except AnalysisException as error:
-            missing = landed.missing(delivery.chunks) if error.getCondition() == NOT_FOUND else None
-            if missing is None:
-                raise
-            raise missing from error
-        if read != delivery.rows:
-            raise StateError(
-                f"log versions {delivery.first_version} to {delivery.last_version} list {delivery.rows} rows, "
-                f"their files hold {read}; nothing was published"
-            )
-        if refused:
-            aside = quarantine.rows(known.where(col(REASON).isNotNull()))
-            work.quarantine.ensure(aside.schema)
-            position = [name.strip("_") for name in POSITION]
-            work.quarantine.merge(aside, on=equal(position), clauses=["WHEN NOT MATCHED THEN INSERT *"])
-        unsure = known.where(col(REASON) == quarantine.NULL_SEQUENCE) if refused and snapshot_at is not None else None
-        return self._apply(events(known, self.entity), work, snapshot_at, unsure), refused
+        taken = take(landed, delivery, self.entity, work, check=self.checksum)
+        return self._apply(taken.events, work, snapshot_at, taken.unsure), taken.quarantined
 
     def _apply(self, batch: DataFrame, work: Tables, snapshot_at: datetime | None, unsure: DataFrame | None = None) -> Counts:
         """*unsure* are rows of a snapshot that were set aside though they have a key: it is not absent."""
