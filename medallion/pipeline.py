@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +30,7 @@ from medallion.layout import BronzeLayout, SilverLayout
 from medallion.policy.limiter import Rate
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.open import open_pages
+from medallion.source.frames import open_frames
 from medallion.source.protocol import PageSource
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
@@ -137,9 +139,12 @@ def select(pipeline: Pipeline, names: Sequence[str] = ()) -> Selection:
     return Selection(sources=tuple(one for one in pipeline.sources if one.name in needed), entities=entities)
 
 
-def extract_all(flow: Flow, sources: Sequence[Source], options: ExtractOptions) -> tuple[SourceOutcome, ...]:
+def extract_all(
+    flow: Flow, sources: Sequence[Source], options: ExtractOptions, *, session: Callable[[], SparkSession] | None = None
+) -> tuple[SourceOutcome, ...]:
     """Each source is read into its Bronze table, one after the other, all with one limiter and one breaker a host.
 
+    *session* gives the Spark session to a source that needs one; None: it is started then, and no other source needs Java.
     A source that fails says so in its outcome; the others go on, unless the configuration says stop or SIGTERM came.
     """
     rate = flow.pipeline.run.rate_limit_rps
@@ -152,7 +157,10 @@ def extract_all(flow: Flow, sources: Sequence[Source], options: ExtractOptions) 
                 continue
             try:
                 flow.stop.check()
-                result = _extract(flow, source, hosts, options, Path(spool))
+                if source.by_spark:
+                    result = _extract_frames(flow, source, options, session or partial(flow.start_spark, flow.pipeline.pipeline))
+                else:
+                    result = _extract(flow, source, hosts, options, Path(spool))
             except MedallionError as error:
                 flow.listener(Failed(subject=source.name, code=error.code, sentence=error.sentence))
                 outcomes.append(SourceOutcome(source=source.name, status="failed", error=error))
@@ -191,10 +199,11 @@ def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bo
     says that a failure stops the run. Where Spark cannot be started, what was read stays, and every entity fails.
     """
     began = flow.clock.monotonic()
-    starting = _starting(flow) if selection.entities or needs_jvm(flow.pipeline) else None
+    by_spark = any(source.by_spark for source in selection.sources)
+    starting = _starting(flow) if selection.entities or by_spark or needs_jvm(flow.pipeline) else None
     if starting is not None and needs_jvm(flow.pipeline):
         starting.result()
-    sources = extract_all(flow, selection.sources, options)
+    sources = extract_all(flow, selection.sources, options, session=None if starting is None else starting.result)
     if starting is None or _must_end(flow, [one.error for one in sources]):
         entities = tuple(EntityOutcome(entity=one.entity, status="skipped") for one in selection.entities)
     else:
@@ -255,6 +264,20 @@ def _extract(flow: Flow, source: Source, hosts: Hosts, options: ExtractOptions, 
         pages = DatedPages(fs=fs, layout=BronzeLayout(system=source.system, table=source.table), opened=opened)
     bronze = flow.pipeline.platform.bronze
     return extract(source, pages, fs, bronze=bronze, options=options, clock=clock, listener=listener, stop=stop, spool=spool)
+
+
+def _extract_frames(flow: Flow, source: Source, options: ExtractOptions, session: Callable[[], SparkSession]) -> ExtractResult:
+    from medallion.bronze.frames import extract_frames
+
+    for reference in references(source):
+        flow.resolver.resolve(reference)
+    frames = open_frames(source, resolver=flow.resolver)
+    spark = session()
+    fs = open_root(flow, flow.pipeline.platform.bronze.root)
+    bronze = flow.pipeline.platform.bronze
+    return extract_frames(
+        source, frames, fs, spark, bronze=bronze, options=options, clock=flow.clock, listener=flow.listener, stop=flow.stop
+    )
 
 
 def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutcome, *, replay: bool, take_over: bool) -> EntityOutcome:

@@ -6,6 +6,7 @@ Versions stand here and nowhere else; ``spark-submit.sh`` reads them from here.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.errors import MedallionError
+from medallion.errors import DiskFullError, MedallionError, from_text
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -30,6 +31,9 @@ REQUIRED: Mapping[str, str] = {
     "spark.sql.files.ignoreMissingFiles": "false",
 }
 """Without these a result would be wrong; a session that was made with others is refused."""
+
+FILES: Mapping[str, str] = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+"""How chunk files are written: as other tools read them. Spark reads the older form as well."""
 
 LOCAL: Mapping[str, str] = {
     "spark.ui.enabled": "false",
@@ -62,7 +66,7 @@ def session(name: str, *, packages: Sequence[str] = (), conf: Mapping[str, str] 
         return _checked(active)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    wanted = dict(REQUIRED)
+    wanted = {**REQUIRED, **FILES}
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:
         wanted |= LOCAL
@@ -101,6 +105,24 @@ def _checked(active: SparkSession) -> SparkSession:
     for key in ("spark.sql.session.timeZone", "spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles"):
         active.conf.set(key, REQUIRED[key])
     return active
+
+
+def failure(said: str, advice: str) -> MedallionError:
+    """The typed error behind what Spark *said* when it failed; *advice* ends the sentence where it is none of ours."""
+    known = from_text(said)
+    if known is not None:
+        return known
+    if "No space left on device" in said:
+        return DiskFullError("no space is left for what Spark writes; free some and run the same command again")
+    return MedallionError(f"Spark failed: {cause(said)[:400]}; {advice}")
+
+
+def cause(said: str) -> str:
+    """The line that names what went wrong, of all that Spark *said*."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.strip().startswith("at ")]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]  # the end of a Python traceback
+    return (causes or raised or lines or ["without a word"])[-1 if causes or raised else 0]
 
 
 def _first_line(error: Exception) -> str:

@@ -10,24 +10,24 @@ from pathlib import Path
 from medallion import events
 from medallion.bronze.arrow import RecordReader
 from medallion.bronze.chunk import ChunkLimits, OpenChunk, ReadyChunk
+from medallion.bronze.closing import close, remarks, repeated, tidy
 from medallion.bronze.courtesy import working
 from medallion.bronze.cutting import ContentHash, Cutter
 from medallion.bronze.entry import RunCompleted
 from medallion.bronze.evolve import plan
 from medallion.bronze.landing import Landing, Place
-from medallion.bronze.metadata import write_metadata
 from medallion.bronze.opening import ExtractOptions, Opened, open_run
 from medallion.bronze.spool import OpenFiles
 from medallion.bronze.spooler import Spooler
-from medallion.bronze.watermark import CursorWatch, advanced
+from medallion.bronze.watermark import CursorWatch
 from medallion.clock import Clock
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.config.values import parse_instant
-from medallion.errors import ConfigError, NotYetError, Problem, QualityError, StorageError
+from medallion.errors import ConfigError, NotYetError, Problem, QualityError
 from medallion.events import Listener, Noticed
 from medallion.layout import BronzeLayout
-from medallion.schema import RESCUED, Type, parse_ddl
+from medallion.schema import Type, parse_ddl
 from medallion.source.protocol import PageSource
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
@@ -72,13 +72,13 @@ def extract(
     """
     began = clock.monotonic()
     layout = BronzeLayout(system=source.system, table=source.table)
-    declared = _declared(source, bronze)
+    declared = declared_columns(source, bronze)
     attempt = uuid.uuid4().hex
     with working(attempt):
         opened = open_run(source, fs, layout, bronze=bronze, options=options, clock=clock, attempt=attempt)
         if opened is None:
             return ExtractResult(source=source.name, nothing_to_ask=True, seconds=clock.monotonic() - began)
-        _tell(opened, source, listener)
+        tell(opened, source, listener)
         with tempfile.TemporaryDirectory(prefix="medallion-", dir=spool) as folder:
             place = Place(fs=fs, layout=layout, listener=listener)
             spooler = Spooler(files=OpenFiles(folder=Path(folder), rows=bronze.max_rows_per_file, compression=bronze.compression))
@@ -118,7 +118,8 @@ def extract(
     )
 
 
-def _declared(source: Source, bronze: Bronze) -> dict[str, Type]:
+def declared_columns(source: Source, bronze: Bronze) -> dict[str, Type]:
+    """The columns that the configuration declares. Raises ConfigError where it is no schema."""
     if bronze.formats != ("parquet",):
         raise NotYetError([Problem(path="platform.bronze.formats", message="only [parquet] is built yet")])
     try:
@@ -147,7 +148,8 @@ def _watch(opened: Opened, source: Source) -> CursorWatch | None:
     return watch
 
 
-def _tell(opened: Opened, source: Source, listener: Listener) -> None:
+def tell(opened: Opened, source: Source, listener: Listener) -> None:
+    """*listener* hears which run was opened, and which was abandoned for it."""
     if opened.abandoned is not None and opened.state.open is not None:
         listener(events.RunAbandoned(source=source.name, run_id=opened.state.open.started.run_id, why=opened.abandoned))
     listener(events.RunOpened(source=source.name, run_id=opened.started.run_id, resumed=opened.continued is not None))
@@ -204,12 +206,9 @@ def _complete(opened: Opened, cutter: Cutter, landing: Landing) -> tuple[RunComp
         landing.drain()
         raise
     landing.drain()
-    before = opened.state.last_completed
     content = cutter.content.hexdigest() if cutter.content is not None else None
     changed = bool(cutter.changes) or any(ready.changes for ready in rest)
-    same_as = None
-    if before is not None and content == before.content_sha256 is not None and landing.schema_id == before.schema_id and not changed:
-        same_as = before.same_as or before.run_id
+    same_as = repeated(opened, content=content, schema_id=landing.schema_id, changed=changed)
     if same_as is None:
         for ready in rest:
             if ready.rows:
@@ -217,44 +216,22 @@ def _complete(opened: Opened, cutter: Cutter, landing: Landing) -> tuple[RunComp
         landing.drain()
         if cutter.changes:  # declared columns of a table that has no row yet
             landing.enter_schema(cutter.reader.columns, cutter.changes)
-    earlier, started = opened.continued, opened.started
-    candidate = None if cutter.watch is None or started.backfill else cutter.watch.candidate
-    completed = RunCompleted(
-        **opened.writer.stamp(started.run_id),
-        first_version=opened.version,
-        load_pattern=started.load_pattern,
-        logical_date=started.logical_date,
-        fingerprint=started.fingerprint,
-        chunks=0 if same_as else landing.chunks + (0 if earlier is None else earlier.chunks),
-        rows=landing.rows + (0 if earlier is None else earlier.rows) + (sum(ready.rows for ready in rest) if same_as else 0),
-        end=started.end,
-        backfill=started.backfill,
-        watermark=advanced(opened.state.watermark, candidate),
+    return close(
+        opened,
+        rows=landing.rows + (sum(ready.rows for ready in rest) if same_as else 0),
+        chunks=landing.chunks,
         schema_id=landing.schema_id,
-        content_sha256=content,
+        candidate=None if cutter.watch is None else cutter.watch.candidate,
+        content=content,
         same_as=same_as,
     )
-    return completed, opened.writer.append(completed).version
 
 
 def _after(place: Place, completed: RunCompleted, version: int, landing: Landing, cutter: Cutter) -> None:
-    """What is nice to have once the run is complete: a failure here is noticed, it does not undo the run."""
-    source, watch = landing.started.source, cutter.watch
-    try:
-        if completed.same_as is not None:
-            for path in landing.paths:
-                place.fs.delete(place.layout.within(path))
-        write_metadata(place.fs, place.layout, completed, version)
-    except StorageError as error:
-        cutter.say(f"run {completed.run_id} is complete, but tidying up after it failed: {error}")
-    if cutter.rescued:
-        cutter.say(
-            f"{cutter.rescued} rows have values that fit no column: they are in {RESCUED}; declare the columns or see schema_contract"
-        )
-    if watch is not None and watch.unreadable:
-        cutter.say(f"{watch.unreadable} rows have no instant in {watch.field}: they are landed, but do not move the watermark")
+    watch = cutter.watch
+    for remark in remarks(rescued=cutter.rescued, unreadable=watch.unreadable if watch else 0, field=watch.field if watch else None):
+        cutter.say(remark)
     if watch is not None and watch.out_of_order:
         cutter.say(f"declared sorted, but the rows do not come in the order of {watch.field}: the watermark moves only at the end of a run")
-    place.listener(
-        events.RunCompleted(source=source, run_id=completed.run_id, rows=completed.rows, chunks=completed.chunks, same_as=completed.same_as)
-    )
+    source, paths = landing.started.source, landing.paths
+    tidy(place.fs, place.layout, completed, version, source=source, paths=paths, say=cutter.say, listener=place.listener)

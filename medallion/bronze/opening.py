@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -59,10 +59,19 @@ class Opened:
 
 
 def open_run(
-    source: Source, fs: FileSystem, layout: BronzeLayout, *, bronze: Bronze, options: ExtractOptions, clock: Clock, attempt: str
+    source: Source,
+    fs: FileSystem,
+    layout: BronzeLayout,
+    *,
+    bronze: Bronze,
+    options: ExtractOptions,
+    clock: Clock,
+    attempt: str,
+    ceiling: Callable[[], datetime | None] = lambda: None,
 ) -> Opened | None:
     """The run that this attempt works on, its first entry written; None: the source ends before the watermark, nothing is left to ask.
 
+    *ceiling* is asked where a new run with ``incremental`` opens: the end of what the source has; None: the clock's now.
     Raises BusyError, FencedError, ConfigError, StateError or StorageError.
     """
     incremental = source.incremental
@@ -81,7 +90,7 @@ def open_run(
         return None
     now = clock.now()
     logical = _logical_date(state, options, now)
-    start, end = _bounds(state, options, incremental, now)
+    start, end = _bounds(state, options, incremental, now if incremental is None else ceiling() or now)
     started = RunStarted(
         **writer.stamp(f"{logical.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{uuid.uuid4().hex[:8]}"),
         source=source.name,

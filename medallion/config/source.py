@@ -70,6 +70,11 @@ class Source(Section):
     """A class of your own."""
 
     @property
+    def by_spark(self) -> bool:
+        """Whether Spark's executors read it; the driver reads the others, without Java."""
+        return self.type in ("db", "file")
+
+    @property
     def incremental(self) -> Incremental | None:
         """How only what is new is asked for, whatever the type; None: everything is."""
         if self.type == "custom":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pyspark.errors import StreamingQueryException
 from medallion.clock import Clock
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
-from medallion.errors import ChainError, CheckpointMissingError, DiskFullError, MedallionError, TerminatedError, from_text
+from medallion.errors import ChainError, CheckpointMissingError, MedallionError, TerminatedError
 from medallion.events import BatchApplied, Listener, Noticed
 from medallion.layout import BronzeLayout, SilverLayout
 from medallion.silver import applied
@@ -24,6 +23,7 @@ from medallion.silver.landed import Landed
 from medallion.silver.models.tables import Tables
 from medallion.silver.source import ends
 from medallion.silver.stream import NAME, START, LogSource
+from medallion.spark import failure
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
@@ -215,13 +215,4 @@ def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any
 
 def translated(text: str) -> MedallionError:
     """The typed error behind what Spark says of a failed query."""
-    known = from_text(text)
-    if known is not None:
-        return known
-    if "No space left on device" in text:
-        return DiskFullError("no space is left for what Spark writes; free some and run the same command again")
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("at ")]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]  # the end of a Python traceback
-    named = (causes or raised or lines or ["without a word"])[-1 if causes or raised else 0]
-    return MedallionError(f"Spark failed: {named[:400]}; what was applied before stays: run the same command again")
+    return failure(text, "what was applied before stays: run the same command again")

@@ -1,11 +1,16 @@
-"""The seams to a source: lanes of pages, or of records, each resumable after any of them."""
+"""The seams to a source: lanes of pages, of records or of Spark frames, each resumable after any of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from medallion.errors import MedallionError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 Position: TypeAlias = Mapping[str, Any]
 """Where a request of a lane starts, as JSON: ``{"page": 3}``, ``{"cursor": "abc"}``. It is stored in the log."""
@@ -75,3 +80,37 @@ class RecordSource(Protocol):
         Each comes with the position that gives exactly those behind it; None: it cannot be resumed here, only behind a later one.
         Rows of a lane with a window are those of ``[start, end)``. Closing the iterator early ends all work.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """Rows that Spark's executors read and land in one job, and that one log entry lists.
+
+    Columns have any names and types: :mod:`medallion.bronze.typed` says how they land. *position* and *next* are those of a Page.
+    """
+
+    lane: str
+    position: Position
+    next: Position
+    rows: DataFrame
+    rescued: str | None = None
+    """The column of *rows* that is no data but text for ``_rescued`` (JSON, null for most), such as lines that could not be read."""
+
+
+class FrameSource(Protocol):
+    """Gives the frames of lanes: in order within a lane. What it reads is fixed by lane and position, so that it can be read again."""
+
+    def ceiling(self, spark: SparkSession) -> datetime | None:
+        """Where what is there now ends: all of it is before this instant, which becomes the end of the run that opens.
+
+        Asked once a run, before anything is read; a resumed run keeps its end. None: the run ends where the clock is.
+        """
+
+    def frames(self, spark: SparkSession, lanes: Sequence[Lane]) -> Iterator[Frame]:
+        """The frames of all *lanes*, each exactly once; a frame is landed before the next one is taken.
+
+        Rows of a lane with a window are those of ``[start, end)``. Raises SourceError when rows cannot be had.
+        """
+
+    def failure(self, said: str) -> MedallionError | None:
+        """The typed error behind what Spark *said* when it failed to read or land a frame; None: it is not the source's."""
