@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from medallion.bronze.children import Children
 from medallion.bronze.dated import DatedPages
 from medallion.bronze.extract import ExtractResult, extract
 from medallion.bronze.opening import ExtractOptions
+from medallion.bronze.parents import ParentTable
 from medallion.clock import Clock
 from medallion.config.names import closest
-from medallion.config.pipeline import Pipeline
+from medallion.config.pipeline import Pipeline, parents_first
 from medallion.config.secret import SecretResolver
 from medallion.config.shape import references
 from medallion.config.silver import Entity
@@ -31,7 +33,7 @@ from medallion.policy.limiter import Rate
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.open import open_pages
 from medallion.source.frames import open_frames
-from medallion.source.protocol import PageSource
+from medallion.source.protocol import LaneSource
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
@@ -142,21 +144,26 @@ def select(pipeline: Pipeline, names: Sequence[str] = ()) -> Selection:
 def extract_all(
     flow: Flow, sources: Sequence[Source], options: ExtractOptions, *, session: Callable[[], SparkSession] | None = None
 ) -> tuple[SourceOutcome, ...]:
-    """Each source is read into its Bronze table, one after the other, all with one limiter and one breaker a host.
+    """Each source is read into its Bronze table, one after the other, parents first, all with one limiter and one breaker a host.
 
     *session* gives the Spark session to a source that needs one; None: it is started then, and no other source needs Java.
-    A source that fails says so in its outcome; the others go on, unless the configuration says stop or SIGTERM came.
+    A source that fails says so in its outcome, and those that are made from its records are skipped; the others go on, unless the
+    configuration says stop or SIGTERM came.
     """
     rate = flow.pipeline.run.rate_limit_rps
     hosts = Hosts(clock=flow.clock, rate=None if rate is None else Rate(rps=rate))
     outcomes: list[SourceOutcome] = []
     with tempfile.TemporaryDirectory(prefix="medallion-spool-") as spool:
-        for source in sources:
-            if _must_end(flow, [one.error for one in outcomes]):
+        for source in parents_first(sources):
+            failed = {one.source for one in outcomes if one.result is None}
+            if _must_end(flow, [one.error for one in outcomes]) or (source.parent is not None and source.parent.source in failed):
                 outcomes.append(SourceOutcome(source=source.name, status="skipped"))
                 continue
             try:
                 flow.stop.check()
+                if source.parent is not None and source.parent.source not in {one.source for one in outcomes}:
+                    sentence = f"{source.parent.source} is not read now: the records of its last completed run are asked for"
+                    flow.listener(Noticed(subject=source.name, sentence=sentence))
                 if source.by_spark:
                     result = _extract_frames(flow, source, options, session or partial(flow.start_spark, flow.pipeline.pipeline))
                 else:
@@ -253,16 +260,21 @@ def _must_end(flow: Flow, errors: Sequence[MedallionError | None]) -> bool:
 def _extract(flow: Flow, source: Source, hosts: Hosts, options: ExtractOptions, spool: Path) -> ExtractResult:
     clock, listener, stop = flow.clock, flow.listener, flow.stop
 
-    def opened(logical_date: datetime) -> PageSource:
+    def opened(logical_date: datetime) -> LaneSource:
         return open_pages(source, resolver=flow.resolver, hosts=hosts, clock=clock, listener=listener, stop=stop, logical_date=logical_date)
 
     for reference in references(source):  # what cannot be asked fails here, before anything is written
         flow.resolver.resolve(reference)
-    pages = opened(options.run_date or clock.now())
+    pages: LaneSource = opened(options.run_date or clock.now())
     fs = open_root(flow, flow.pipeline.platform.bronze.root)
     if RUN_DATE in source.model_dump_json():
         pages = DatedPages(fs=fs, layout=BronzeLayout(system=source.system, table=source.table), opened=opened)
     bronze = flow.pipeline.platform.bronze
+    above, asked = flow.pipeline.parent_of(source), source.parent
+    if above is not None and asked is not None:
+        table = ParentTable(fs=fs, layout=BronzeLayout(system=above.system, table=above.table), child=source.name, parent=asked)
+        children = Children(inner=pages, table=table)
+        return extract(source, children, fs, bronze=bronze, options=options, clock=clock, listener=listener, stop=stop, spool=spool)
     return extract(source, pages, fs, bronze=bronze, options=options, clock=clock, listener=listener, stop=stop, spool=spool)
 
 

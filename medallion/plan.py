@@ -17,7 +17,7 @@ from medallion.config.paging import Pagination
 from medallion.config.pipeline import Pipeline
 from medallion.config.secret import Secrets
 from medallion.config.silver import Entity
-from medallion.config.source import Source
+from medallion.config.source import Parent, Source
 from medallion.config.values import parse_instant, show_duration, show_instant
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout, SilverLayout
@@ -42,6 +42,8 @@ class SourcePlan:
     incremental: str | None
     windows: int
     """How many ranges are asked by themselves; 1: the whole in one."""
+    parent: str | None
+    """Whose records it is asked for, if it is."""
     pace: str | None
     lands_in: str
     columns: dict[str, str]
@@ -119,6 +121,7 @@ def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Pro
         auth=None if api is None else _auth(api),
         pagination=None if api is None else _pagination(api.pagination),
         incremental=None if source.incremental is None else _incremental(source.incremental),
+        parent=None if source.parent is None else _parent(source.parent),
         windows=len(windows),
         pace=None if api is None else _pace(api, pipeline.run.rate_limit_rps),
         lands_in=Location.parse(pipeline.platform.bronze.root).child(BronzeLayout(system=source.system, table=source.table).folder).uri,
@@ -171,6 +174,11 @@ def _pace(api: Api, otherwise: float | None) -> str:
     return f"{at_once}{limited}, {api.retry.attempts} attempts each"
 
 
+def _parent(parent: Parent) -> str:
+    which = "" if parent.where is None else f" where {parent.where}"
+    return f"each {', '.join(parent.fields)} of {parent.source}{which}"
+
+
 def _entity(entity: Entity, pipeline: Pipeline) -> EntityPlan:
     platform, source = pipeline.platform, pipeline.source_of(entity)
     landed = source or entity.bronze
@@ -201,6 +209,8 @@ def _lines(what: Plan) -> Iterator[str]:
         yield ""
         yield f"source {source.name}  {source.load_pattern}"
         yield f"  asks       {source.first_request}"
+        if source.parent is not None:
+            yield f"  for        {source.parent}"
         yield from (f"  {name:<10} {said}" for name, said in (("auth", source.auth), ("pages", source.pagination)) if said is not None)
         if source.incremental is not None:
             yield f"  reads      {source.incremental}: {source.windows} window{'s' if source.windows != 1 else ''}"

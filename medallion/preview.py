@@ -58,6 +58,9 @@ def preview(
     api = source.api
     if source.type != "api" or api is None:
         raise NotYetError([Problem(path=f"sources.{source.name}", message=f"type {source.type} cannot be previewed yet")])
+    if source.parent is not None:
+        sentence = f"is asked for each record of {source.parent.source}, and preview reads none: look at what extract lands"
+        raise NotYetError([Problem(path=f"sources.{source.name}.parent", message=sentence)])
     asker = asker_of(source, resolver=resolver, hosts=Hosts(clock=clock), clock=clock, logical_date=logical_date or now)
     position = asker.endpoint.paginator.first()
     request = asker.endpoint.request(asker.endpoint.lane(lane.window), position)

@@ -14,9 +14,10 @@ from medallion import pipeline as flows
 from medallion.bronze.opening import ExtractOptions
 from medallion.config.pipeline import Pipeline
 from medallion.config.secret import Secrets
+from medallion.config.source import Parent
 from medallion.config.values import parse_instant
 from medallion.errors import BusyError, ChecksumError, ConfigError, MedallionError, StoppedEarly, TerminatedError
-from medallion.events import Event, Failed, PageFetched
+from medallion.events import Event, Failed, Noticed, PageFetched
 from medallion.pipeline import EntityOutcome, Flow, Outcome, SourceOutcome, extract_all, run, select
 from medallion.stop import StopFlag
 from medallion.testing.clock import FakeClock
@@ -147,6 +148,45 @@ def test_after_a_failure_that_shall_stop_nothing_is_tried(tmp_path: Path) -> Non
     assert {one.status for one in outcome.entities} == {"skipped"}
     assert outcome.exit_status == 4
     assert not outcome.nothing_new
+
+
+def with_child(tmp_path: Path, url: str) -> Pipeline:
+    """Source a is asked for each id of b."""
+    pipeline = described(tmp_path, url)
+    a, b = pipeline.sources
+    assert a.api is not None
+    api = a.api.model_copy(update={"endpoint": "/a/{parent.id}"})
+    child = a.model_copy(update={"api": api, "parent": Parent(source="b", fields=("id",), where="id <> 1", on_missing="skip")})
+    return pipeline.model_copy(update={"sources": (child, b)})
+
+
+def test_a_parent_is_read_before_its_children(tmp_path: Path) -> None:
+    """Whatever the order of the file; by itself a child takes what its parent's last completed run has, and says so."""
+    heard = Heard()
+    with serve(lambda seen: Reply(status=404) if seen.path == "/a/2" else pages(ROWS, size=2)(seen)) as server:
+        pipeline = with_child(tmp_path, server.url)
+        flow = flow_of(pipeline, heard)
+        first = extract_all(flow, pipeline.sources, NOW)
+        assert next(seen.path for seen in server.seen).startswith("/b")
+        assert {seen.path for seen in server.seen} == {"/b", "/a/0", "/a/2"}
+        assert {seen.query["day"] for seen in server.seen} == {"2026-11-23"}
+        server.seen.clear()
+        alone = extract_all(flow, pipeline.sources[:1], NOW)
+        assert {seen.path for seen in server.seen} == {"/a/0", "/a/2"}
+    assert [(one.source, one.status) for one in first] == [("b", "done"), ("a", "done")]
+    assert [one.result.rows for one in (*first, *alone) if one.result is not None] == [3, 3, 3]
+    said = [event.sentence for event in heard.events if isinstance(event, Noticed)]
+    assert said.count("b is not read now: the records of its last completed run are asked for") == 1
+    assert said.count("1 records of b have nothing here (404 or 410): they are skipped (on_missing)") == 2
+
+
+def test_where_the_parent_fails_its_children_are_skipped(tmp_path: Path) -> None:
+    """They would be asked for records of yesterday, and nobody would see it."""
+    with serve(lambda _: Reply(status=500)) as server:
+        pipeline = with_child(tmp_path, server.url)
+        outcomes = extract_all(flow_of(pipeline, Heard()), pipeline.sources, NOW)
+        assert {seen.path for seen in server.seen} == {"/b"}
+    assert [(one.source, one.status) for one in outcomes] == [("b", "failed"), ("a", "skipped")]
 
 
 def test_sigterm_ends_the_run_with_status_3(tmp_path: Path) -> None:

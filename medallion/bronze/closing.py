@@ -9,6 +9,7 @@ from medallion import events
 from medallion.bronze.entry import RunCompleted
 from medallion.bronze.metadata import write_metadata
 from medallion.bronze.opening import Opened
+from medallion.bronze.state import TableState
 from medallion.bronze.watermark import advanced
 from medallion.errors import StorageError
 from medallion.events import Listener
@@ -54,8 +55,15 @@ def close(
         schema_id=schema_id,
         content_sha256=content,
         same_as=same_as,
+        same_as_version=None if same_as is None else _original(opened.state),
     )
     return completed, opened.writer.append(completed).version
+
+
+def _original(state: TableState) -> int | None:
+    """The version of the completed run whose files the newest one has."""
+    before = state.last_completed
+    return state.last_completed_version if before is None or before.same_as is None else before.same_as_version
 
 
 def tidy(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from medallion.bronze.state import open_state
 from medallion.config.values import parse_instant
 from medallion.errors import StateError
 from medallion.layout import BronzeLayout
-from medallion.source.protocol import Lane, Page, PageSource
+from medallion.source.protocol import Lane, LaneSource, Page
 from medallion.storage.filesystem import FileSystem
 
 
@@ -21,9 +21,9 @@ class DatedPages:
 
     fs: FileSystem
     layout: BronzeLayout
-    opened: Callable[[datetime], PageSource]
+    opened: Callable[[datetime], LaneSource]
 
-    def pages(self, lanes: Sequence[Lane]) -> Iterator[Page]:
+    def pages(self, lanes: Iterable[Lane]) -> Iterator[Page]:
         """See PageSource. Raises StateError where no run is open."""
         run = open_state(LogReader(self.fs, self.layout)).open
         if run is None:

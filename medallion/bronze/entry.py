@@ -37,6 +37,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     min_reader: int = MIN_READER
 
 
+class ParentCut(msgspec.Struct, frozen=True, kw_only=True):
+    """The records of a parent that a run asks for: those of its table up to *version*, the ``run_completed`` of *run_id*."""
+
+    source: str
+    version: int
+    run_id: str
+
+
 class RunStarted(Header, tag="run_started", tag_field="kind", frozen=True, kw_only=True):
     """A run is open. Its bounds are frozen here; *watermark* and *schema_id* are those in force."""
 
@@ -53,6 +61,8 @@ class RunStarted(Header, tag="run_started", tag_field="kind", frozen=True, kw_on
     last_completed: int | None
     """Version of the newest ``run_completed`` before this run."""
     writer: Writer
+    parent: ParentCut | None = None
+    """Whose records the requests are made from: the same ones however often the run is resumed."""
 
 
 class RunResumed(Header, tag="run_resumed", tag_field="kind", frozen=True, kw_only=True):
@@ -131,6 +141,8 @@ class RunCompleted(Header, tag="run_completed", tag_field="kind", frozen=True, k
     """Of all records of a full run in order: equal to an earlier run's, nothing has changed."""
     same_as: str | None
     """The earlier run with the same content; then there is nothing for Silver to do."""
+    same_as_version: int | None = None
+    """Version of that run's ``run_completed``."""
 
 
 class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, kw_only=True):

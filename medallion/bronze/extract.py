@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medallion import events
 from medallion.bronze.arrow import RecordReader
+from medallion.bronze.children import Children
 from medallion.bronze.chunk import ChunkLimits, OpenChunk, ReadyChunk
 from medallion.bronze.closing import close, remarks, repeated, tidy
 from medallion.bronze.courtesy import working
@@ -17,6 +18,7 @@ from medallion.bronze.entry import RunCompleted
 from medallion.bronze.evolve import plan
 from medallion.bronze.landing import Landing, Place
 from medallion.bronze.opening import ExtractOptions, Opened, open_run
+from medallion.bronze.roster import Roster
 from medallion.bronze.spool import OpenFiles
 from medallion.bronze.spooler import Spooler
 from medallion.bronze.watermark import CursorWatch
@@ -54,7 +56,7 @@ class ExtractResult:
 
 def extract(
     source: Source,
-    pages: PageSource,
+    pages: PageSource | Children,
     fs: FileSystem,
     *,
     bronze: Bronze,
@@ -75,11 +77,12 @@ def extract(
     declared = declared_columns(source, bronze)
     attempt = uuid.uuid4().hex
     with working(attempt):
-        opened = open_run(source, fs, layout, bronze=bronze, options=options, clock=clock, attempt=attempt)
+        parent = pages.table.cut() if isinstance(pages, Children) else None
+        opened = open_run(source, fs, layout, bronze=bronze, options=options, clock=clock, attempt=attempt, parent=parent)
         if opened is None:
             return ExtractResult(source=source.name, nothing_to_ask=True, seconds=clock.monotonic() - began)
         tell(opened, source, listener)
-        with tempfile.TemporaryDirectory(prefix="medallion-", dir=spool) as folder:
+        with tempfile.TemporaryDirectory(prefix="medallion-", dir=spool) as folder, Roster(Path(folder, "parents")) as roster:
             place = Place(fs=fs, layout=layout, listener=listener)
             spooler = Spooler(files=OpenFiles(folder=Path(folder), rows=bronze.max_rows_per_file, compression=bronze.compression))
             landing = Landing(
@@ -92,13 +95,16 @@ def extract(
                 sink=spooler,
                 clock=clock,
                 watch=_watch(opened, source),
-                content=ContentHash() if source.load_pattern == "full" and not (opened.continued and opened.continued.resume) else None,
+                content=ContentHash() if _is_comparable(source, opened) else None,
                 notice=lambda note: listener(Noticed(subject=source.name, sentence=note)),
                 changes=planned.changes,
             )
             for note in planned.notes:
                 cutter.say(note)
             with spooler, landing:
+                if isinstance(pages, Children):
+                    assert opened.started.parent is not None, "the run was opened with it"
+                    pages = pages.of(opened.started.parent, roster, cutter.say)
                 _read(pages, opened, cutter, landing, stop)
                 completed, version = _complete(opened, cutter, landing)
         _after(place, completed, version, landing, cutter)
@@ -126,6 +132,11 @@ def declared_columns(source: Source, bronze: Bronze) -> dict[str, Type]:
         return parse_ddl(source.schema_) if source.schema_ is not None else {}
     except ValueError as error:
         raise ConfigError([Problem(path=f"sources.{source.name}.schema", message=str(error))]) from error
+
+
+def _is_comparable(source: Source, opened: Opened) -> bool:
+    """Whether the run's records come in an order in which they can be compared with those of another one, and all of them here."""
+    return source.load_pattern == "full" and source.parent is None and not (opened.continued and opened.continued.resume)
 
 
 def _limits(bronze: Bronze) -> ChunkLimits:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 from medallion.bronze.append import LogWriter
 from medallion.bronze.courtesy import admit
-from medallion.bronze.entry import RunAbandoned, RunResumed, RunStarted
+from medallion.bronze.entry import ParentCut, RunAbandoned, RunResumed, RunStarted
 from medallion.bronze.log import LogReader
 from medallion.bronze.state import OpenRun, TableState, open_state
 from medallion.bronze.writer import this_process
@@ -68,10 +68,12 @@ def open_run(
     clock: Clock,
     attempt: str,
     ceiling: Callable[[], datetime | None] = lambda: None,
+    parent: ParentCut | None = None,
 ) -> Opened | None:
     """The run that this attempt works on, its first entry written; None: the source ends before the watermark, nothing is left to ask.
 
     *ceiling* is asked where a new run with ``incremental`` opens: the end of what the source has; None: the clock's now.
+    A new run asks for the records of *parent*, a continued one for those that it began with.
     Raises BusyError, FencedError, ConfigError, StateError or StorageError.
     """
     incremental = source.incremental
@@ -105,6 +107,7 @@ def open_run(
         schema_id=state.schema_id,
         last_completed=state.last_completed_version,
         writer=this_process(),
+        parent=parent,
     )
     version = writer.append(started).version
     return Opened(

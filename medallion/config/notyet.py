@@ -33,8 +33,8 @@ def of_source(source: Source) -> Iterator[Refusal]:
     """What of a source is not built yet."""
     if source.type not in ("api", "custom"):
         yield ("type",), f"{source.type} is not built in this version; api and custom are"
-    if source.parent is not None:
-        yield ("parent",), "requests made from another source's records are not built in this version"
+    if source.parent is not None and source.incremental is not None:
+        yield ("parent",), "incremental requests from another source's records are not built in this version"
     if source.api is not None:
         if isinstance(source.api.auth, OtherAuth):
             yield ("api", "auth", "type"), f"{source.api.auth.type} is not built in this version; none, bearer, basic and api_key are"

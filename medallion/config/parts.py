@@ -94,6 +94,22 @@ class Parts:
             if source.sound is not None and source.sound.parent is not None and source.sound.parent.source not in seen:
                 message = _unknown(source.sound.parent.source, list(seen))
                 self.problems.append(problem(node, ("parent", "source"), message, prefix=("sources", source.sound.name)))
+        self._no_circle()
+
+    def _no_circle(self) -> None:
+        """No source needs its own records before it is read."""
+        sound = [source.sound for _, source in self._sources if source.sound is not None]
+        parents = {source.name: source.parent.source for source in sound if source.parent is not None}
+        known: set[str] = set()
+        for node, source in self._sources:
+            start = source.sound.name if source.sound is not None else ""
+            way = [start]
+            while (above := parents.get(way[-1])) is not None and above not in way:
+                way.append(above)
+            if above == start and start not in known:
+                known |= set(way)
+                circle = " needs ".join([*way, start])
+                self.problems.append(problem(node, ("parent", "source"), f"goes round in a circle: {circle}", prefix=("sources", start)))
 
     def _tables_and_sources(self) -> None:
         """Tables are unique, each has a source, and fits what it says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from medallion.config.platform import Platform
@@ -33,6 +34,26 @@ class Pipeline(Section):
             return None
         name = entity.source or (self.sources[0].name if len(self.sources) == 1 else None)
         return next((source for source in self.sources if source.name == name), None)
+
+    def parent_of(self, source: Source) -> Source | None:
+        """The source whose records the requests of *source* are made from."""
+        name = None if source.parent is None else source.parent.source
+        return next((one for one in self.sources if one.name == name), None)
+
+
+def parents_first(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """*sources* in their order, but each behind its parent, if that is one of them."""
+    by_name = {source.name: source for source in sources}
+    ordered: dict[str, Source] = {}
+
+    def place(source: Source) -> None:
+        if source.parent is not None and (above := by_name.get(source.parent.source)) is not None:
+            place(above)
+        ordered.setdefault(source.name, source)
+
+    for source in by_name.values():
+        place(source)
+    return tuple(ordered.values())
 
 
 class Document(Section):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from medallion.config.api import Api
 from medallion.config.auth import ApiKeyAuth
 from medallion.config.custom import is_module_class
+from medallion.config.filled import placeholders
 from medallion.config.node import Path
 from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
 from medallion.config.silver import Entity
@@ -35,8 +36,9 @@ def of_source(source: Source) -> Iterator[Breach]:
             "asks only for what is new, and load_pattern full is a complete snapshot: use cdc or current_history, or take it out",
         )
     if source.type == "api" and source.api is not None:
-        for path, message in _of_api(source.api, has_parent=source.parent is not None):
+        for path, message in _of_api(source.api):
             yield ("api", *path), message
+    yield from _of_parent(source)
 
 
 def of_classes(source: Source, allowed: Sequence[str]) -> Iterator[Breach]:
@@ -50,7 +52,7 @@ def of_classes(source: Source, allowed: Sequence[str]) -> Iterator[Breach]:
         )
 
 
-def _of_api(api: Api, *, has_parent: bool) -> Iterator[Breach]:
+def _of_api(api: Api) -> Iterator[Breach]:
     if api.base_url is None:
         yield ("base_url",), "required: http or https, with a host"
     else:
@@ -73,9 +75,24 @@ def _of_api(api: Api, *, has_parent: bool) -> Iterator[Breach]:
     for path, text in ((("endpoint",), api.endpoint or ""), *((("params", name), str(value)) for name, value in api.params.items())):
         for unknown in re.findall(r"\{(?!run\.date\}|parent\.)([A-Za-z_]+\.[A-Za-z_.]+)\}", text):
             yield path, f"{{{unknown}}} is not known here; {{run.date}} is"
-        if "{parent." in text and not has_parent:
-            yield path, "{parent.…} needs parent: {source: …, fields: […]}"
     yield from _of_parameters(api)
+
+
+def _of_parent(source: Source) -> Iterator[Breach]:
+    """Requests name the fields of a parent's records that are taken, and at least one of them."""
+    parent, api = source.parent, source.api
+    if source.type != "api" or api is None:
+        if parent is not None:
+            yield ("parent",), f"says nothing for type {source.type}: requests of an api are made from another source's records"
+        return
+    used = list(placeholders(api))
+    for path, name in used:
+        if parent is None:
+            yield ("api", *path), "{parent.…} needs parent: {source: …, fields: […]}"
+        elif name not in parent.fields:
+            yield ("api", *path), f"{{parent.{name}}} is not among parent.fields: {', '.join(parent.fields)}"
+    if parent is not None and not used:
+        yield ("parent", "fields"), f"no request names one: write {{parent.{parent.fields[0]}}} in endpoint, params, headers or json"
 
 
 def _of_base_url(url: str) -> Iterator[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from medallion.config.api import Api
+from medallion.config.condition import parse_condition
 from medallion.config.custom import Custom
 from medallion.config.incremental import Incremental
 from medallion.config.values import Duration, Section, parse_duration
@@ -31,10 +32,28 @@ class Parent(Section):
 
     source: str
     """Name of the source."""
-    fields: tuple[str, ...] = ()
-    """Fields of its records that a request uses."""
+    fields: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Of its records, for requests: {parent.faa} in endpoint, params, headers and json; each set of values that is there is asked once."""
     where: str | None = None
-    """SQL condition on its records."""
+    """SQL condition on its records: columns and literals, with = != < <= > >= IN BETWEEN LIKE IS NULL AND OR NOT."""
+    include: tuple[str, ...] = ()
+    """Those of the fields that are copied into each record; faa of airports lands as _airports_faa."""
+    on_missing: Literal["skip", "fail"] = "fail"
+    """What 404 or 410 to the first request for a record means: skip it (their number is reported), or fail."""
+
+    @model_validator(mode="after")
+    def _include_is_of_fields(self) -> Parent:
+        for name in self.include:
+            if name not in self.fields:
+                raise ValueError(f"include names {name}, which is not among fields")
+        return self
+
+    @field_validator("where")
+    @classmethod
+    def _where_is_evaluated(cls, where: str | None) -> str | None:
+        if where is not None:
+            parse_condition(where)
+        return where
 
 
 class Source(Section):

@@ -19,7 +19,15 @@ _EARLIEST, _LATEST = 0, 32_503_680_000  # the years 1970 and 3000
 
 
 class BadRequest(Exception):
-    """The request cannot be answered, and why: status 400."""
+    """The request cannot be answered, and why."""
+
+    status = 400
+
+
+class NotThere(BadRequest):
+    """There is nothing of what is asked for."""
+
+    status = 404
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True):
@@ -88,6 +96,15 @@ def table_rows(name: str) -> list[bytes]:
     """A table of the data set, each row as JSON."""
     encode = msgspec.json.Encoder().encode
     return [encode(row) for row in dataset.read(name).to_pylist()]
+
+
+def weather_rows() -> dict[str, list[bytes]]:
+    """The rows of the weather by airport, each as JSON."""
+    encode = msgspec.json.Encoder().encode
+    found: dict[str, list[bytes]] = {}
+    for row in dataset.read("weather").to_pylist():
+        found.setdefault(row["origin"], []).append(encode(row))
+    return found
 
 
 def _numbered(query: Mapping[str, str]) -> Slice:

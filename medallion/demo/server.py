@@ -1,8 +1,8 @@
 """The flights API: a server of its own that answers as real ones do, with latency, limits and trouble if asked for.
 
 Behind the bearer token: ``/flights/changes`` (``since``, ``until``; by ``cursor`` and ``limit``, or by ``page`` and
-``size``), ``/airlines``, ``/airports``, ``/planes``, ``/weather`` (by ``page`` and ``size``). Open: ``/_health``. From
-this machine only: ``/_stats`` (GET, DELETE), ``/_trouble`` (GET, POST a list of rules, DELETE).
+``size``), ``/airlines``, ``/airports``, ``/planes``, ``/weather``, ``/airports/{faa}/weather`` (by ``page`` and ``size``).
+Open: ``/_health``. From this machine only: ``/_stats`` (GET, DELETE), ``/_trouble`` (GET, POST a list of rules, DELETE).
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class FlightsApi:
         self._in_flight = 0
         self._feed = feed or Feed()
         self._tables: dict[str, list[bytes]] = {}
+        self._weather: dict[str, list[bytes]] = {}
         for month in options.months:
             self._feed.prepare(month)
 
@@ -84,6 +85,7 @@ class FlightsApi:
         app.router.add_get("/flights/changes", self._guarded(lambda request: pages.change_page(self._feed, request.query)))
         for name in dataset.TABLES:
             app.router.add_get(f"/{name}", self._guarded(lambda request: pages.table_page(self._table(request.path[1:]), request.query)))
+        app.router.add_get("/airports/{faa}/weather", self._guarded(self._weather_page))
         app.router.add_get("/_health", _health)
         for path, method, handler in (
             ("/_stats", "GET", self._show_stats),
@@ -99,6 +101,15 @@ class FlightsApi:
         if name not in self._tables:
             self._tables[name] = pages.table_rows(name)
         return self._tables[name]
+
+    def _weather_page(self, request: web.Request) -> bytes:
+        """The hours of one airport; NotThere for those without a weather station, which are nearly all."""
+        if not self._weather:
+            self._weather = pages.weather_rows()
+        rows = self._weather.get(request.match_info["faa"])
+        if rows is None:
+            raise pages.NotThere(f"there is no weather of {request.match_info['faa']!r}")
+        return pages.table_page(rows, request.query)
 
     def _guarded(self, page: Callable[[web.Request], bytes]) -> Handler:
         """A page behind the token, counted, delayed, and troubled by script."""
@@ -133,7 +144,7 @@ class FlightsApi:
         try:
             body = page(request)
         except pages.BadRequest as error:
-            return _problem(400, str(error))
+            return _problem(error.status, str(error))
         if rule is None:
             return web.Response(body=body, content_type=_JSON)
         if rule.kind == "slow":

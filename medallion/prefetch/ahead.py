@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -27,9 +27,9 @@ class Ahead:
     listener: Listener
     stop: StopFlag
 
-    def pages(self, lanes: Sequence[Lane]) -> Iterator[Page]:
+    def pages(self, lanes: Iterable[Lane]) -> Iterator[Page]:
         """See PageSource. A stop gives the page that has arrived and raises TerminatedError, without waiting for the next one."""
-        reader = _Reader(self, lanes)
+        reader = _Reader(self, tuple(lanes))
         reader.start()
         try:
             while (page := self._arrived(reader)) is not None:

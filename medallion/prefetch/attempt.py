@@ -89,7 +89,7 @@ class Asker:
     def _page(self, request: Request, position: Position, answer: Answer, seconds: float, *, guess: bool) -> Fetched:
         endpoint, status = self.endpoint, answer.status
         if not 200 <= status < 300:
-            if endpoint.paginator.past_end(position, status):
+            if endpoint.paginator.past_end(position, status) or endpoint.is_missing(position, status):
                 return Fetched(request=request, answer=answer, decoded=_NOTHING, next=DONE, seconds=seconds)
             try:
                 judge(answer, shown=request.shown, now=self.clock.now(), mask=endpoint.mask, hint=endpoint.hint(position, status))

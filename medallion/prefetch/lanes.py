@@ -34,7 +34,7 @@ class LaneState:
     def __init__(self, lane: Lane, endpoint: Endpoint) -> None:
         self.name = lane.name
         self._endpoint = endpoint
-        self._base = endpoint.lane(lane.window)
+        self._base = endpoint.lane(lane.window, lane.parent)
         self._head: Position = lane.position if lane.position is not None else endpoint.paginator.first()
         self._asked: deque[Asked] = deque()
         self._known: Decoded | None = None
@@ -82,6 +82,7 @@ class LaneState:
                     next=following,
                     records=outcome.decoded.records,
                     wire_bytes=outcome.answer.wire_bytes,
+                    missing=self._endpoint.is_missing(position, outcome.answer.status),
                 ),
                 held=outcome.held,
                 seconds=outcome.seconds,

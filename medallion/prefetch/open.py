@@ -23,7 +23,7 @@ from medallion.prefetch.sequential import SequentialPrefetcher
 from medallion.prefetch.transport import Caps
 from medallion.source.custom import custom_pages
 from medallion.source.http import endpoint
-from medallion.source.protocol import PageSource
+from medallion.source.protocol import LaneSource
 from medallion.stop import StopFlag
 
 AUTO_CONCURRENCY = 16
@@ -39,7 +39,7 @@ def open_pages(
     listener: Listener,
     stop: StopFlag,
     logical_date: datetime | None = None,
-) -> PageSource:
+) -> LaneSource:
     """The pages of a source of type ``api`` or ``custom``; nothing is asked before they are taken. *logical_date* is ``{run.date}``.
 
     Raises ConfigError for what cannot be asked, NotYetError for what this version does not build.

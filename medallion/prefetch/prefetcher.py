@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from medallion.errors import MedallionError, TerminatedError
@@ -48,8 +47,8 @@ class Prefetcher:
     stop: StopFlag
     buffer_bytes: int = BUFFER_BYTES
 
-    def pages(self, lanes: Sequence[Lane]) -> Iterator[Page]:
-        """The pages of *lanes*; see PageSource. A stop gives what has arrived in order, then raises TerminatedError."""
+    def pages(self, lanes: Iterable[Lane]) -> Iterator[Page]:
+        """The pages of *lanes*, which are taken one by one; see PageSource. A stop gives what has arrived, then raises TerminatedError."""
         run = _Run(self, lanes)
         thread = threading.Thread(target=run.work, name=f"prefetch-{self.asker.source}", daemon=True)
         thread.start()
@@ -81,9 +80,9 @@ class Prefetcher:
 class _Run:
     """One call of ``pages``. Everything but *work* and *call* runs on the event loop."""
 
-    def __init__(self, settings: Prefetcher, lanes: Sequence[Lane]) -> None:
+    def __init__(self, settings: Prefetcher, lanes: Iterable[Lane]) -> None:
         self._settings = settings
-        self._waiting = deque(lanes)
+        self._waiting: Iterator[Lane] | None = iter(lanes)
         self._active: list[LaneState] = []
         self._tasks: dict[Asked, asyncio.Task[None]] = {}
         self._booked, self._estimate = 0, _FIRST_ESTIMATE
@@ -134,7 +133,11 @@ class _Run:
         while not self._over and len(self._tasks) < self._settings.concurrency:
             if not self.handover.room(self._estimate, self._booked):
                 return
-            found = self._choose()
+            try:
+                found = self._choose()
+            except MedallionError as error:  # of whoever makes the lanes
+                self.finish(error)
+                return
             if found is None:
                 break
             state, asked = found
@@ -142,7 +145,7 @@ class _Run:
             self._booked += asked.booked
             task = self._tasks[asked] = asyncio.get_running_loop().create_task(self._fetch(state, asked))
             task.add_done_callback(self._look_at)
-        if not self._tasks and not self._active and not self._waiting:
+        if not self._tasks and not self._active and self._waiting is None:
             self.finish()
 
     def _choose(self) -> tuple[LaneState, Asked] | None:
@@ -150,8 +153,11 @@ class _Run:
         for state in self._active:
             if (asked := state.ask(guesses=0)) is not None:
                 return state, asked
-        while self._waiting:
-            state = LaneState(self._waiting.popleft(), self._settings.asker.endpoint)
+        while self._waiting is not None:
+            if (lane := next(self._waiting, None)) is None:
+                self._waiting = None
+                break
+            state = LaneState(lane, self._settings.asker.endpoint)
             if (asked := state.ask(guesses=0)) is not None:
                 self._active.append(state)
                 return state, asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class SequentialPrefetcher:
     listener: Listener
     stop: StopFlag
 
-    def pages(self, lanes: Sequence[Lane]) -> Iterator[Page]:
+    def pages(self, lanes: Iterable[Lane]) -> Iterator[Page]:
         """The pages of *lanes*; see PageSource. A stop gives what has arrived, then raises TerminatedError."""
         run = _Run(self, lanes)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"prefetch-{self.asker.source}") as worker:
@@ -61,9 +61,9 @@ class SequentialPrefetcher:
 class _Run:
     """One call of ``pages``; its methods run on the worker's thread."""
 
-    def __init__(self, settings: SequentialPrefetcher, lanes: Sequence[Lane]) -> None:
+    def __init__(self, settings: SequentialPrefetcher, lanes: Iterable[Lane]) -> None:
         self._settings = settings
-        self._waiting = deque(lanes)
+        self._waiting = iter(lanes)
         self._state: LaneState | None = None
         self._transport = settings.connect()
         self.told: deque[Event] = deque()
@@ -74,9 +74,9 @@ class _Run:
         if self._settings.stop.requested:
             raise stopped()
         while self._state is None or self._state.done:
-            if not self._waiting:
+            if (lane := next(self._waiting, None)) is None:
                 return None
-            self._state = LaneState(self._waiting.popleft(), self._settings.asker.endpoint)
+            self._state = LaneState(lane, self._settings.asker.endpoint)
         asked = self._state.ask(guesses=0)
         if asked is None:
             return None

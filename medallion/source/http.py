@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import msgspec
@@ -18,11 +19,12 @@ from medallion.source.auth import Auth, Flow, authorise
 from medallion.source.decode import Decoded, PageDecoder
 from medallion.source.follow import paginator
 from medallion.source.paginate import PAST_END, Paginator
-from medallion.source.place import spelled, with_param
+from medallion.source.place import filled, spelled, with_param
 from medallion.source.protocol import Position, Window
 from medallion.source.request import Answer, Request, origin
 
 MOST_REDIRECTS = 5
+MISSING = frozenset({404, 410})
 _NO_RECORDS = Decoded(records=[], found={})
 
 
@@ -36,12 +38,17 @@ class Endpoint:
     decoder: PageDecoder
     start_param: str | None
     end_param: str | None
+    on_missing: Literal["skip", "fail"] | None = None
+    """Whether a lane may be answered with 404 or 410 from the start; None: lanes are not those of a parent's records."""
     mask: Callable[[str], str]
     """Takes secrets out of a text that the source wrote."""
 
-    def lane(self, window: Window) -> Request:
-        """The request that all of a lane's requests are made from: the endpoint with the bounds of its window."""
-        request = self.base
+    def lane(self, window: Window, parent: Mapping[str, Any] | None = None) -> Request:
+        """The request that all of a lane's requests are made from: the endpoint with the bounds of its window and a parent's fields.
+
+        Raises SourceError for a value of *parent* that would lead to another path.
+        """
+        request = self.base if parent is None else filled(self.base, parent)
         if self.start_param is not None and window.start is not None:
             request = with_param(request, self.start_param, show_instant(window.start))
         if self.end_param is not None and window.end is not None:
@@ -86,8 +93,14 @@ class Endpoint:
 
     def hint(self, position: Position, status: int) -> str:
         """What to try when *position* is answered with *status*; empty where nothing comes to mind."""
+        if self.on_missing is not None and status in MISSING and position == self.paginator.first():
+            return "; if some records of the parent may have nothing here, set parent.on_missing: skip"
         beyond = position.get("page", 0) > 1 or position.get("offset", 0) > 0
         return "; if this is how the source says that there are no more pages, set total_path" if beyond and status in PAST_END else ""
+
+    def is_missing(self, position: Position, status: int) -> bool:
+        """Whether an answer with *status* means that there is nothing at all of the lane that begins at *position*."""
+        return self.on_missing == "skip" and status in MISSING and position == self.paginator.first()
 
     @property
     def origin(self) -> str:
@@ -121,10 +134,6 @@ def endpoint(source: Source, resolver: SecretResolver, *, logical_date: datetime
     api = source.api
     if source.type != "api" or api is None:
         raise NotYetError([Problem(path=f"sources.{source.name}", message=f"type {source.type} is not read over HTTP")])
-    if source.parent is not None:
-        raise NotYetError(
-            [Problem(path=f"sources.{source.name}.parent", message="requests made from another source's records are not built yet")]
-        )
     auth = authorise(api.auth, resolver)
     base = _base(source.name, api, logical_date)
     rule = paginator(api.pagination, hidden=auth.params)
@@ -135,6 +144,7 @@ def endpoint(source: Source, resolver: SecretResolver, *, logical_date: datetime
         decoder=PageDecoder(api.records_path, rule.paths),
         start_param=api.incremental.start_param if api.incremental else None,
         end_param=api.incremental.end_param if api.incremental else None,
+        on_missing=None if source.parent is None else source.parent.on_missing,
         mask=getattr(resolver, "mask", str),
     )
 

@@ -124,7 +124,9 @@ def fingerprint(source: Source) -> str:
         if custom["incremental"]:
             custom["incremental"].pop("sorted")
         asked["custom"] = custom
-    for name in ("db", "file", "parent"):
+    if source.parent is not None:
+        asked["parent"] = source.parent.model_dump(mode="json", exclude={"on_missing"}, exclude_defaults=True)
+    for name in ("db", "file"):
         if getattr(source, name) is not None:
             asked[name] = source.model_dump(mode="json", include={name})[name]
     return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()

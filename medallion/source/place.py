@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
+from medallion.config.filled import PLACEHOLDER
+from medallion.errors import SourceError
 from medallion.source.request import Request
 
 
@@ -38,6 +41,45 @@ def with_json(request: Request, path: str, value: Any) -> Request:
     """*request* with *value* at a dotted path of its JSON body, which is made where there is none."""
     content = msgspec.json.decode(request.body) if request.body is not None else {}
     return replace(request, body=msgspec.json.encode(_put(content, path.split("."), value)))
+
+
+def filled(request: Request, fields: Mapping[str, Any]) -> Request:
+    """*request* with the values of *fields* for ``{parent.name}`` in path, query, headers and body, where a value alone keeps its type.
+
+    In the path a value is one segment, or a part of one: SourceError where it would be none, or one that leads elsewhere.
+    """
+
+    def text(template: str) -> str:
+        return PLACEHOLDER.sub(lambda found: spelled(fields[found[1]]), template)
+
+    def value(template: Any) -> Any:
+        if isinstance(template, dict):
+            return {key: value(child) for key, child in template.items()}
+        if isinstance(template, list):
+            return [value(child) for child in template]
+        if not isinstance(template, str):
+            return template
+        alone = PLACEHOLDER.fullmatch(template)
+        return fields[alone[1]] if alone is not None else text(template)
+
+    parts = urlsplit(request.url)
+    headers = tuple((name, text(given)) for name, given in request.headers)
+    if any("\r" in given or "\n" in given for _, given in headers):
+        raise SourceError(f"{request.shown}: a line break in a value of {dict(fields)!r} cannot stand in a header")
+    return replace(
+        request,
+        url=urlunsplit(parts._replace(path="/".join(_segment(part, fields, request) for part in parts.path.split("/")))),
+        params=tuple((name, text(given)) for name, given in request.params),
+        headers=headers,
+        body=None if request.body is None else msgspec.json.encode(value(msgspec.json.decode(request.body))),
+    )
+
+
+def _segment(template: str, fields: Mapping[str, Any], request: Request) -> str:
+    whole = PLACEHOLDER.sub(lambda found: quote(spelled(fields[found[1]]), safe=""), template)
+    if whole != template and whole in ("", ".", ".."):
+        raise SourceError(f"{request.shown}: the values {dict(fields)!r} of a parent's record make no path; leave it out by parent.where")
+    return whole
 
 
 def _has(content: Any, steps: Sequence[str]) -> bool:

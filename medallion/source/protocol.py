@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -37,6 +37,8 @@ class Lane:
     name: str
     window: Window
     position: Position | None = None
+    parent: Mapping[str, Any] | None = None
+    """The fields of a parent's record that its requests are made from, as JSON values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,8 @@ class Page:
     wire_bytes: int
     sha256: str = ""
     """Of the answer's decoded body, where the source knows it. HTTP leaves it empty: nothing reads it, and it costs as much as decoding."""
+    missing: bool = False
+    """Whether the source says that there is nothing of this lane, as with 404; the page is empty then, and the only one."""
 
 
 class PageSource(Protocol):
@@ -65,6 +69,13 @@ class PageSource(Protocol):
         Closing the iterator early ends all requests. Raises SourceError when a page cannot be had, after the pages
         before it in its lane were given; StoppedEarly when waiting longer makes no sense now.
         """
+
+
+class LaneSource(Protocol):
+    """A PageSource that takes lanes one by one, as it comes to them, so that there may be any number of them."""
+
+    def pages(self, lanes: Iterable[Lane]) -> Iterator[Page]:
+        """See PageSource."""
 
 
 Record: TypeAlias = Mapping[str, Any] | bytes

@@ -34,6 +34,13 @@ API = [
     ("api.endpoint=/a?b=1", "api.endpoint", "params"),
     ("api.endpoint=/a/{run.dat}", "api.endpoint", "run.date"),
     ("api.endpoint=/a/{parent.id}", "api.endpoint", "parent"),
+    ("parent={source: airlines, fields: [id]}", "parent.fields", "no request names one"),
+    ("parent={source: airlines, fields: []}", "parent.fields", "empty"),
+    ("parent={source: airlnes, fields: [id]}", "parent.source", "did you mean airlines?"),
+    ("parent={source: changes, fields: [id]}", "parent.source", "circle: changes needs changes"),
+    ("parent={source: airlines, fields: [id], include: [name]}", "parent", "not among fields"),
+    ("parent={source: airlines, fields: [id], where: 'lower(id) = 1'}", "parent.where", "not evaluated here"),
+    ("parent={source: airlines, fields: [id], on_missing: ignore}", "parent.on_missing", "skip, fail"),
     ("api.json={a: 1}", "api.json", "POST"),
     ("api.headers={X-A: 'secret:env:A'}", "api.headers.X-A", "auth"),
     ("api.headers={Authorization: abc}", "api.headers.Authorization", "auth"),
@@ -275,7 +282,6 @@ def test_what_is_no_pipeline_at_all_is_refused(loaded, text) -> None:
 
 
 NOT_YET = [
-    "sources.changes.parent={source: airlines}",
     "sources.changes.api.auth={type: oauth2_client_credentials, client_id: a}",
     "sources.changes.api.concurrency=auto",
     "platform.bronze.formats=[parquet, csv]",

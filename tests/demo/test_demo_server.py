@@ -127,6 +127,19 @@ def test_requests_without_the_token_are_refused(header: str | None) -> None:
     asked(questions)
 
 
+def test_the_weather_of_one_airport_is_served_by_itself() -> None:
+    """Three airports have some; for the others there is nothing."""
+
+    async def questions(client: TestClient[Any, Any]) -> None:
+        async with client.get("/airports/JFK/weather", params={"size": "2"}, headers=BEARER) as answer:
+            body = await answer.json()
+        assert (body["total"], {row["origin"] for row in body["data"]}) == (8_706, {"JFK"})
+        async with client.get("/airports/ALB/weather", headers=BEARER) as answer:
+            assert answer.status == 404
+
+    asked(questions)
+
+
 @pytest.mark.parametrize(("table", "rows"), [("airlines", 16), ("airports", 1_458), ("planes", 3_322), ("weather", 26_115)])
 def test_tables_are_served_whole(table: str, rows: int) -> None:
     """The pages of a table hold each of its rows once, NA as null."""

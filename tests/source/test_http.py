@@ -184,11 +184,35 @@ def test_what_cannot_be_asked_is_a_configuration_error(api: dict[str, Any], says
     assert caught.value.problems[0].path.startswith("sources.s.api.")
 
 
-@pytest.mark.parametrize("extra", [{"type": "db", "db": {}}, {"parent": {"source": "airports"}}])
-def test_what_is_not_built_is_said(extra: dict[str, Any]) -> None:
-    """Other types, and requests made from a parent's records, are refused."""
+def test_what_is_not_built_is_said() -> None:
+    """Other types are refused."""
     source = Source.model_validate(
-        {"name": "s", "system": "s", "table": "t", "load_pattern": "full", "api": {"base_url": "http://h"}, **extra}
+        {"name": "s", "system": "s", "table": "t", "load_pattern": "full", "api": {"base_url": "http://h"}, "type": "db", "db": {}}
     )
     with pytest.raises(NotYetError):
         endpoint(source, Secrets(environ={}))
+
+
+def test_only_where_it_is_said_a_404_means_that_there_is_nothing() -> None:
+    """For the first request of a record's lane, by parent.on_missing: skip; otherwise the sentence says that there is such a key."""
+
+    def of(**parent: Any) -> Endpoint:
+        api = {"base_url": "http://h", "endpoint": "/a/{parent.id}", "pagination": {"type": "page"}}
+        settings = {
+            "name": "s",
+            "system": "s",
+            "table": "t",
+            "load_pattern": "full",
+            "api": api,
+            "parent": {"source": "p", "fields": ["id"]} | parent,
+        }
+        return endpoint(Source.model_validate(settings), Secrets(environ={}))
+
+    skips, fails = of(on_missing="skip"), of()
+    assert skips.is_missing({"page": 1}, 404)
+    assert skips.is_missing({"page": 1}, 410)
+    assert not skips.is_missing({"page": 2}, 404)
+    assert not skips.is_missing({"page": 1}, 403)
+    assert not fails.is_missing({"page": 1}, 404)
+    assert "on_missing: skip" in fails.hint({"page": 1}, 404)
+    assert not made().is_missing({"page": 1}, 404)

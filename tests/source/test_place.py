@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from medallion.source.place import spelled, with_json, with_param, with_query
+from medallion.errors import SourceError
+from medallion.source.place import filled, spelled, with_json, with_param, with_query
 from medallion.source.request import Request
 
 
@@ -40,3 +41,32 @@ def test_a_path_is_made_where_there_is_none() -> None:
     """What stands in the way of a path is replaced."""
     assert with_json(Request(url="http://h"), "a.b", 1).body == b'{"a":{"b":1}}'
     assert with_json(Request(url="http://h", body=b'{"a":5,"c":6}'), "a.b", 1).body == b'{"a":{"b":1},"c":6}'
+
+
+def test_fields_of_a_parent_stand_wherever_they_are_named() -> None:
+    """In the path as one segment, in the query and in headers as text; a value alone in the body keeps its type."""
+    template = Request(
+        method="POST",
+        url="http://h/a/{parent.id}/b-{parent.name}",
+        params=(("of", "{parent.name}"), ("all", "1")),
+        headers=(("X-Of", "no {parent.id}"),),
+        body=b'{"id":"{parent.id}","say":"{parent.id}!","deep":[{"name":"{parent.name}"}],"{parent.id}":null}',
+    )
+    made = filled(template, {"id": 7, "name": "a/b ?&\u00e9"})
+    assert made.target == "http://h/a/7/b-a%2Fb%20%3F%26%C3%A9?of=a%2Fb%20%3F%26%C3%A9&all=1"
+    assert made.headers == (("X-Of", "no 7"),)
+    assert made.body == '{"id":7,"say":"7!","deep":[{"name":"a/b ?&\u00e9"}],"{parent.id}":null}'.encode()
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+def test_no_value_leads_to_another_path(value: str) -> None:
+    """A segment that is nothing, or means another one, is refused with the value; as part of a segment it is harmless."""
+    with pytest.raises(SourceError, match="make no path"):
+        filled(Request(url="http://h/a/{parent.id}/b"), {"id": value})
+    assert filled(Request(url="http://h/a/x{parent.id}"), {"id": value}).url == f"http://h/a/x{value}"
+
+
+def test_no_value_breaks_a_header() -> None:
+    """A line break would begin another one."""
+    with pytest.raises(SourceError, match="line break"):
+        filled(Request(url="http://h/a", headers=(("X-Of", "{parent.id}"),)), {"id": "a\r\nX: b"})

@@ -1,0 +1,114 @@
+"""A source that is asked once for each record of another one: as many lanes as there are parents, in one lane of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import msgspec
+
+from medallion.bronze.entry import ParentCut
+from medallion.bronze.parents import ParentTable
+from medallion.bronze.roster import Roster
+from medallion.source.protocol import DONE, Lane, LaneSource, Page, Position
+
+
+@dataclass(kw_only=True)
+class Front:
+    """How far the parents are done: all numbers before *next*, but for those in *open*, which are as many as are asked at a time."""
+
+    next: int = 1
+    open: dict[int, Position | None] = field(default_factory=dict)
+    """Where their lanes go on; None: at the beginning."""
+
+    @classmethod
+    def at(cls, position: Position | None) -> Front:
+        """The front that *position* spells."""
+        if position is None:
+            return cls()
+        return cls(next=position["next"], open={int(number): where for number, where in position["open"].items()})
+
+    @property
+    def position(self) -> Position:
+        """The front as it stands in the log."""
+        return {"next": self.next, "open": {str(number): None if where is None else dict(where) for number, where in self.open.items()}}
+
+    def pass_page(self, number: int, following: Position) -> None:
+        """A page of the parent *number* is there; its lane goes on at *following*."""
+        for skipped in range(self.next, number):
+            self.open[skipped] = None
+        self.next = max(self.next, number + 1)
+        if following == DONE:
+            self.open.pop(number, None)
+        else:
+            self.open[number] = following
+
+
+@dataclass(frozen=True, kw_only=True)
+class Children:
+    """What is asked for each record of *table*; *inner* gives the pages of any number of lanes."""
+
+    inner: LaneSource
+    table: ParentTable
+
+    def of(self, cut: ParentCut, roster: Roster, notice: Callable[[str], None]) -> ChildPages:
+        """The pages for the records up to *cut*, which are all in *roster* then."""
+        without = 0
+        for keys in self.table.keys(cut):
+            roster.add(key for key in keys if key is not None)
+            without += keys.count(None)
+        if without:
+            fields = ", ".join(self.table.parent.fields)
+            notice(f"{without} records of {cut.source} have no value in {fields}: nothing is asked for them")
+        return ChildPages(inner=self.inner, table=self.table, roster=roster, notice=notice)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildPages:
+    """A PageSource whose lanes are made of those of all parents in *roster*, several at a time; a position is a :class:`Front`."""
+
+    inner: LaneSource
+    table: ParentTable
+    roster: Roster
+    notice: Callable[[str], None]
+
+    def pages(self, lanes: Sequence[Lane]) -> Iterator[Page]:
+        """See PageSource."""
+        for lane in lanes:
+            yield from self._lane(lane)
+
+    def _lane(self, lane: Lane) -> Iterator[Page]:
+        front, count, missing = Front.at(lane.position), len(self.roster), 0
+        parent = self.table.parent
+        before = front.position
+        with closing(cast(Any, self.inner.pages(self._each(lane, replace(front, open=dict(front.open)))))) as pages:
+            try:
+                for page in pages:
+                    front.pass_page(int(page.lane), page.next)
+                    missing += page.missing
+                    following = DONE if front.next > count and not front.open else front.position
+                    records = self._with_parent(int(page.lane), page.records) if parent.include else page.records
+                    yield replace(page, lane=lane.name, position=before, next=following, records=records)
+                    before = following
+            finally:
+                if missing:
+                    self.notice(f"{missing} records of {parent.source} have nothing here (404 or 410): they are skipped (on_missing)")
+
+    def _each(self, lane: Lane, front: Front) -> Iterator[Lane]:
+        """The lanes of the parents that are not done: those that were begun, then the others."""
+        for number, key in self.roster.some(sorted(front.open)).items():
+            yield Lane(name=str(number), window=lane.window, position=front.open[number], parent=self._fields(key))
+        for number, key in self.roster.since(front.next):
+            yield Lane(name=str(number), window=lane.window, parent=self._fields(key))
+
+    def _fields(self, key: str) -> Mapping[str, Any]:
+        return dict(zip(self.table.parent.fields, msgspec.json.decode(key), strict=True))
+
+    def _with_parent(self, number: int, records: Sequence[bytes]) -> list[bytes]:
+        """*records* with the fields of their parent that are to be included, first."""
+        parent = self.table.parent
+        fields = self._fields(self.roster.some([number])[number])
+        first = msgspec.json.encode({f"_{parent.source}_{name}": fields[name] for name in parent.include})[:-1]
+        return [first + (b"}" if record[1:].strip() == b"}" else b"," + record[1:]) for record in records]
