@@ -177,7 +177,7 @@ def test_a_parent_is_read_before_its_children(tmp_path: Path) -> None:
     assert [one.result.rows for one in (*first, *alone) if one.result is not None] == [3, 3, 3]
     said = [event.sentence for event in heard.events if isinstance(event, Noticed)]
     assert said.count("b is not read now: the records of its last completed run are asked for") == 1
-    assert said.count("1 records of b have nothing here (404 or 410): they are skipped (on_missing)") == 2
+    assert said.count("404 or 410 for 1 of 2 records of b: they are skipped (on_missing)") == 2
 
 
 def test_where_the_parent_fails_its_children_are_skipped(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class Children:
             without += keys.count(None)
         if without:
             fields = ", ".join(self.table.parent.fields)
-            notice(f"{without} records of {cut.source} have no value in {fields}: nothing is asked for them")
+            notice(f"nothing is asked for {without} of the records of {cut.source}, which have no value in {fields}")
         return ChildPages(inner=self.inner, table=self.table, roster=roster, notice=notice)
 
 
@@ -94,7 +94,7 @@ class ChildPages:
                     before = following
             finally:
                 if missing:
-                    self.notice(f"{missing} records of {parent.source} have nothing here (404 or 410): they are skipped (on_missing)")
+                    self.notice(f"404 or 410 for {missing} of {count} records of {parent.source}: they are skipped (on_missing)")
 
     def _each(self, lane: Lane, front: Front) -> Iterator[Lane]:
         """The lanes of the parents that are not done: those that were begun, then the others."""

@@ -165,8 +165,8 @@ def test_what_is_missing_and_what_cannot_be_asked_is_reported(lake: Lake) -> Non
     of = child(on_missing="skip")
     lake.extract(children(lake, Kin({3: 0}), of), of)
     said = [event.sentence for event in lake.events if isinstance(event, Noticed)]
-    assert "1 records of airports have no value in id: nothing is asked for them" in said
-    assert "1 records of airports have nothing here (404 or 410): they are skipped (on_missing)" in said
+    assert "nothing is asked for 1 of the records of airports, which have no value in id" in said
+    assert "404 or 410 for 1 of 2 records of airports: they are skipped (on_missing)" in said
 
 
 def test_a_snapshot_gives_its_newest_run_only_and_each_value_once(lake: Lake) -> None:
