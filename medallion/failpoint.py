@@ -19,8 +19,10 @@ NAMES = (
     "entry.after",  # after an entry is put
     "batch.before",  # before a micro-batch writes anything
     "batch.journal",  # after the journal or the tombstones
-    "batch.target",  # after the MERGE
+    "batch.target",  # after the table
     "batch.applied",  # after `applied`, before the checkpoint's commit
+    "export.written",  # after an export's folder, before it is current
+    "export.current",  # after `_current.json`, before older exports are removed
 )
 
 _hits: dict[str, int] = {}

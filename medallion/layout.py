@@ -14,6 +14,11 @@ def entry_name(version: int) -> str:
     return f"{LOG}/{version:020d}.json"
 
 
+def quoted(name: str) -> str:
+    """The identifier as SQL takes it, whatever characters it has."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 @dataclass(frozen=True, kw_only=True)
 class BronzeLayout:
     """Paths of one Bronze table, relative to the Bronze root."""
@@ -58,6 +63,16 @@ class SilverLayout:
     def table(self) -> str:
         """The Delta table, relative to the Silver root."""
         return f"domain={self.domain}/entity={self.entity}/v{self.version}"
+
+    @property
+    def name(self) -> str:
+        """The table's name in the schema of a catalog."""
+        return self.entity if self.version == 1 else f"{self.entity}_v{self.version}"
+
+    @property
+    def exports(self) -> str:
+        """The folder of the exports of all versions, relative to their root; not in a table's: Delta removes what it does not know."""
+        return f"domain={self.domain}/entity={self.entity}/export"
 
     @property
     def state(self) -> str:

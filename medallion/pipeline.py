@@ -28,10 +28,11 @@ from medallion.config.source import Source
 from medallion.config.values import RUN_DATE
 from medallion.errors import ConfigError, MedallionError, Problem, TerminatedError, worst
 from medallion.events import Failed, Listener, Noticed, PromotionCompleted, PromotionOpened
-from medallion.layout import BronzeLayout, SilverLayout
+from medallion.layout import BronzeLayout
 from medallion.policy.limiter import Rate
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.open import open_pages
+from medallion.silver.home import table_of
 from medallion.source.frames import open_frames
 from medallion.source.protocol import LaneSource
 from medallion.stop import StopFlag
@@ -238,11 +239,8 @@ def open_root(flow: Flow, root: str) -> FileSystem:
 
 
 def silver_path(pipeline: Pipeline, entity: Entity) -> str:
-    """Where the table of *entity* is, as Spark reads it."""
-    root = pipeline.platform.silver.root
-    assert root is not None, "catalogs are refused as not yet built"
-    layout = SilverLayout(pipeline=pipeline.pipeline, domain=entity.domain, entity=entity.entity, version=entity.version)
-    return Location.parse(root).child(layout.table).uri
+    """Where the table of *entity* is: a path or URI, or the quoted name of a table in a catalog."""
+    return table_of(pipeline, entity)
 
 
 def _source_name(pipeline: Pipeline, entity: Entity) -> str | None:

@@ -20,8 +20,9 @@ from medallion.config.silver import Entity
 from medallion.config.source import Parent, Source
 from medallion.config.values import parse_instant, show_duration, show_instant
 from medallion.errors import ConfigError, Problem
-from medallion.layout import BronzeLayout, SilverLayout
+from medallion.layout import BronzeLayout
 from medallion.schema import parse_ddl
+from medallion.silver.home import layout_of, table_of
 from medallion.source.custom import custom_class
 from medallion.source.http import endpoint
 from medallion.source.incremental import first_lanes
@@ -183,8 +184,7 @@ def _entity(entity: Entity, pipeline: Pipeline) -> EntityPlan:
     platform, source = pipeline.platform, pipeline.source_of(entity)
     landed = source or entity.bronze
     assert landed is not None, "load refuses a table without a source"
-    assert platform.silver.root is not None, "load refuses catalogs"
-    where = SilverLayout(pipeline=pipeline.pipeline, domain=entity.domain, entity=entity.entity, version=entity.version)
+    where = layout_of(pipeline, entity)
     by_absence = landed.load_pattern == "full"
     return EntityPlan(
         entity=entity.entity,
@@ -193,7 +193,7 @@ def _entity(entity: Entity, pipeline: Pipeline) -> EntityPlan:
         keys=entity.keys,
         sequence_by=entity.sequence_by,
         deletes="keys that a snapshot lacks" if by_absence else f"where {entity.apply_as_deletes}" if entity.apply_as_deletes else "none",
-        table=Location.parse(platform.silver.root).child(where.table).uri,
+        table=table_of(pipeline, entity),
         state=Location.parse(platform.state.root).child(where.state).uri,
     )
 

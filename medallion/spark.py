@@ -47,6 +47,9 @@ LOCAL: Mapping[str, str] = {
 }
 """For one machine; a cluster has its own."""
 
+LASTING: Mapping[str, str] = {"spark.sql.catalogImplementation": "hive"}
+"""For tables in Spark's own catalog: it is kept in the working directory, where otherwise it ends with the process."""
+
 LOG_FILE = Path(tempfile.gettempdir()) / f"medallion-spark-{os.getpid()}.log"
 """What a local Spark says: jars it resolves, warnings. A person sees ours instead."""
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from medallion.bronze.entry import ChunkEntry, ChunkFile, RunAbandoned, RunCompleted
-from medallion.bronze.log import LogReader, Stored
+from medallion.bronze.log import LogReader
+from medallion.bronze.orphans import listed
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
 from medallion.config.source import Source
@@ -102,18 +102,6 @@ def check_log(fs: FileSystem, layout: BronzeLayout, *, hashed: bool) -> tuple[in
         if hashlib.sha256(data).hexdigest() != file.sha256:
             raise ChecksumError(f"{place} has other bytes than were landed; restore it from a copy")
     return len(stored), len(files)
-
-
-def listed(stored: Sequence[Stored]) -> list[ChunkFile]:
-    """The files that Silver may read: those of abandoned snapshots and of runs that repeat an earlier one are nobody's any more."""
-    void = {
-        one.entry.first_version
-        for one in stored
-        if (isinstance(one.entry, RunCompleted) and one.entry.same_as is not None)
-        or (isinstance(one.entry, RunAbandoned) and one.entry.load_pattern == "full")
-    }
-    entries = [one.entry for one in stored if isinstance(one.entry, ChunkEntry) and one.entry.started not in void]
-    return [file for entry in entries for chunk in entry.chunks for file in chunk.files]
 
 
 def _bronze(fs: FileSystem, layout: BronzeLayout, *, hashed: bool) -> Checked:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from medallion import __version__
-from medallion.cli import flow, look, state
+from medallion.cli import flow, look, state, upkeep
 from medallion.cli.demo import demo
 from medallion.cli.terminal import Terminal
 
@@ -49,5 +49,6 @@ app.command(epilog=STATUSES)(flow.extract)
 app.command(epilog=STATUSES)(flow.promote)
 app.command()(state.status)
 app.command(epilog=STATUSES)(state.verify)
+app.command(epilog=STATUSES)(upkeep.vacuum)
 app.command()(look.errors)
 app.add_typer(demo, name="demo")

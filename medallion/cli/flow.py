@@ -16,6 +16,7 @@ from medallion.cli.report import report
 from medallion.cli.terminal import Terminal
 from medallion.clock import SystemClock
 from medallion.config.load import Loaded
+from medallion.config.pipeline import Pipeline
 from medallion.errors import ConfigError, MedallionError, Problem
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def run(
     the same command is given again; one whose configuration now asks for something else is abandoned, and that is said.
     """
     from medallion.bronze.opening import ExtractOptions
-    from medallion.pipeline import run as run_all
+    from medallion.follow import follow
 
     terminal: Terminal = context.obj
     told = Told(result=result, quiet=quiet, json_lines=json_lines)
@@ -81,7 +82,7 @@ def run(
             full_refresh=full_refresh,
             take_over=take_over,
         )
-        return run_all(flow, selection, options, replay=replay)
+        return follow(flow, selection, options, replay=replay)
 
     def read() -> Loaded:
         return given.read(terminal, config, env=env, sets=sets, scope=storage_scope, async_http=async_http, api_rps=api_rps)
@@ -148,8 +149,8 @@ def promote(
 ) -> int:
     """Promotes what is new in Bronze into Silver, and asks no source."""
     from medallion.bronze.opening import ExtractOptions
+    from medallion.follow import follow
     from medallion.pipeline import Selection as Selected
-    from medallion.pipeline import run as run_all
 
     terminal: Terminal = context.obj
     told = Told(result=result, quiet=quiet, json_lines=json_lines)
@@ -158,7 +159,7 @@ def promote(
         if not selection.entities:
             raise ConfigError([Problem(path="--select", message="there is no entity to promote: nothing is made of these sources")])
         chosen = Selected(sources=(), entities=selection.entities)
-        return run_all(flow, chosen, ExtractOptions(take_over=take_over), replay=replay)
+        return follow(flow, chosen, ExtractOptions(take_over=take_over), replay=replay)
 
     return _flow(terminal, lambda: given.read(terminal, config, env=env, sets=sets, scope=storage_scope), given.names(select), told, work)
 
@@ -177,7 +178,7 @@ def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told
                 clock=clock,
                 listener=heard.listener,
                 stop=stop,
-                start_spark=start_spark,
+                start_spark=lambda name: start_spark(name, **lasting(loaded.pipeline)),
             )
             outcome = work(flow, select(loaded.pipeline, names))
     except MedallionError as error:
@@ -196,8 +197,13 @@ def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told
     return outcome.exit_status
 
 
-def start_spark(name: str) -> SparkSession:
-    """The session of this process. Raises MedallionError where there can be none."""
-    from medallion.spark import session
+def lasting(pipeline: Pipeline) -> dict[str, bool]:
+    """How :func:`start_spark` is told that tables in Spark's own catalog shall be there in the next process too."""
+    return {"lasting": True} if pipeline.platform.silver.catalog == "spark_catalog" else {}
 
-    return session(name)
+
+def start_spark(name: str, *, lasting: bool = False) -> SparkSession:
+    """The session of this process. Raises MedallionError where there can be none."""
+    from medallion.spark import LASTING, session
+
+    return session(name, conf=LASTING if lasting else None)

@@ -14,6 +14,7 @@ from medallion.cli.result import status_of
 from medallion.cli.terminal import Terminal
 from medallion.errors import MedallionError
 from medallion.observe.tally import Tally
+from medallion.silver.home import is_name
 
 if TYPE_CHECKING:
     from medallion.pipeline import EntityOutcome, Outcome, SourceOutcome
@@ -108,8 +109,9 @@ def _further(terminal: Terminal, outcome: Outcome, config: Path) -> None:
     lines = [f"medallion status {config}"]
     if outcome.entities:
         lines.append(f"medallion verify {config}")
-    if table is not None:
-        lines.append(f'spark.read.format("delta").load("{table.path}")')
+    if table is not None and table.path is not None:
+        in_catalog = is_name(table.path)
+        lines.append(f'spark.table("{table.path}")' if in_catalog else f'spark.read.format("delta").load("{table.path}")')
     terminal.show("Look further:")
     for line in lines:
         terminal.show(f"  {line}")

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from medallion.cli import options as given
-from medallion.cli.flow import start_spark
+from medallion.cli.flow import lasting, start_spark
 from medallion.cli.report import plain_table
 from medallion.cli.terminal import Terminal
 from medallion.clock import SystemClock
@@ -46,9 +46,9 @@ def status(
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     chosen = flows.select(pipeline, given.names(select))
-    spark = start_spark(pipeline.pipeline) if (silver and chosen.entities) or flows.needs_jvm(pipeline) else None
-    bronze = _open(pipeline, pipeline.platform.bronze.root)
-    layouts = dict.fromkeys(_layouts(pipeline, chosen.sources, chosen.entities))
+    spark = start_spark(pipeline.pipeline, **lasting(pipeline)) if (silver and chosen.entities) or flows.needs_jvm(pipeline) else None
+    bronze = open_at(pipeline, pipeline.platform.bronze.root)
+    layouts = dict.fromkeys(bronze_layouts(pipeline, chosen.sources, chosen.entities))
     tables = [table_status(bronze, layout) for layout in layouts]
     applied: dict[str, Applied | None] = {}
     if silver and spark is not None:
@@ -98,15 +98,15 @@ def verify(
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     chosen = flows.select(pipeline, given.names(select))
     if flows.needs_jvm(pipeline):
-        start_spark(pipeline.pipeline)
+        start_spark(pipeline.pipeline, **lasting(pipeline))
     found = hold(
         pipeline,
         chosen.sources,
         chosen.entities,
         sample=sample,
-        bronze=_open(pipeline, pipeline.platform.bronze.root),
-        state=_open(pipeline, pipeline.platform.state.root),
-        start_spark=lambda: start_spark(pipeline.pipeline),
+        bronze=open_at(pipeline, pipeline.platform.bronze.root),
+        state=open_at(pipeline, pipeline.platform.state.root),
+        start_spark=lambda: start_spark(pipeline.pipeline, **lasting(pipeline)),
     )
     if as_json:
         terminal.show(json.dumps([_checked_json(one) for one in found.checked], indent=2, default=str, ensure_ascii=False))
@@ -119,13 +119,15 @@ def verify(
     return found.exit_status
 
 
-def _open(pipeline: Pipeline, root: str) -> FileSystem:
+def open_at(pipeline: Pipeline, root: str) -> FileSystem:
+    """The files below one of the roots of the configuration."""
     from medallion.storage.registry import open_filesystem
 
     return open_filesystem(root, backend=pipeline.platform.bronze.storage_backend, clock=SystemClock())
 
 
-def _layouts(pipeline: Pipeline, sources: Sequence[Any], entities: Sequence[Entity]) -> list[BronzeLayout]:
+def bronze_layouts(pipeline: Pipeline, sources: Sequence[Any], entities: Sequence[Entity]) -> list[BronzeLayout]:
+    """The Bronze tables that are landed by *sources*, or that *entities* are made of."""
     landed = [*sources, *(pipeline.source_of(entity) or entity.bronze for entity in entities)]
     return [BronzeLayout(system=one.system, table=one.table) for one in landed if one is not None]
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from medallion.config.auth import OtherAuth
 from medallion.config.node import Path
 from medallion.config.platform import Platform
-from medallion.config.run import Run
 from medallion.config.silver import Entity
 from medallion.config.source import Source
 
@@ -24,9 +23,6 @@ def of_platform(platform: Platform) -> Iterator[Refusal]:
         )
     if "csv" in platform.bronze.formats:
         yield ("bronze", "formats"), "csv is not built in this version; parquet is"
-    for key, value in (("catalog", platform.silver.catalog), ("schema", platform.silver.schema_)):
-        if value is not None:
-            yield ("silver", key), "tables in a catalog are not built in this version; give root"
 
 
 def of_source(source: Source) -> Iterator[Refusal]:
@@ -46,8 +42,8 @@ def of_entity(entity: Entity) -> Iterator[Refusal]:
     """What of a Silver table is not built yet."""
     if entity.profile is not None:
         yield ("profile",), "profiles are not built in this version; give a model"
-    if entity.model in ("incremental_merge", "periodic_snapshot"):
-        yield ("model",), f"{entity.model} is not built in this version; scd_type_1, scd_type_2 and full_merge_dedupe are"
+    if entity.model == "incremental_merge":
+        yield ("model",), f"{entity.model} is not built in this version; the others are"
     if entity.deletes not in (None, "hard"):
         yield ("deletes",), f"{entity.deletes} is not built in this version; hard is"
     if entity.on_sequence_tie == "quarantine":
@@ -57,17 +53,7 @@ def of_entity(entity: Entity) -> Iterator[Refusal]:
         "ignore_null_updates": entity.ignore_null_updates not in (False, ()),
         "expectations": bool(entity.expectations),
         "max_quarantined": entity.max_quarantined is not None,
-        "snapshot_by": entity.snapshot_by is not None,
-        "exports": bool(entity.exports),
     }
     for key, is_asked in asked.items():
         if is_asked:
             yield (key,), "is not built in this version"
-
-
-def of_run(run: Run) -> Iterator[Refusal]:
-    """What of the run is not built yet."""
-    if run.promote.trigger == "processing_time":
-        yield ("promote", "trigger"), "processing_time is not built in this version; available_now is: start the run again by a scheduler"
-    if run.promote.interval is not None:
-        yield ("promote", "interval"), "is not built in this version"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from medallion.config import notyet, rules
+from medallion.config import notyet, outputs, rules
 from medallion.config.check import Checked, checked, problem
 from medallion.config.names import closest
 from medallion.config.node import NAMED, Node, Path, names
@@ -30,7 +30,7 @@ class Parts:
         self.not_yet: list[Problem] = []
         self.document = self._checked(Document, tree.without("platform", "defaults", "sources", "silver", "run"), ()).model
         self.platform = self._section(Platform, tree, "platform", notyet.of_platform)
-        self.run = self._section(Run, tree, "run", notyet.of_run)
+        self.run = self._section(Run, tree, "run", lambda _: ())
         self._sources = list(self._items(Source, tree, "sources"))
         self._entities = list(self._items(Entity, tree, "silver"))
         self.sources = tuple(found.model for _, found in self._sources if found.model is not None)
@@ -133,6 +133,7 @@ class Parts:
                     self.problems.append(problem(node, ("source",), _unknown(called, known), prefix=prefix))
                 pattern = patterns.get(called) if called is not None else next(iter(patterns.values()), None)
             self._rules(node, entity, prefix, partial(rules.of_entity, load_pattern=pattern), notyet.of_entity)
+            self._rules(node, entity, prefix, partial(outputs.of_entity, load_pattern=pattern, platform=self.platform), lambda _: ())
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -32,6 +32,26 @@ class Bronze(Section):
     """How long a newcomer waits for an attempt of which nothing is heard; --take-over does not wait."""
 
 
+class Exports(Section):
+    """Tables written out for those who read no Delta."""
+
+    root: str | None = None
+    """A path or URI. Default: the root of the tables; required where they are in a catalog."""
+    keep: Annotated[int, Field(ge=1)] = 2
+    """How many exports of a table are kept, the current one included."""
+
+
+class Maintenance(Section):
+    """What `medallion vacuum` does to Silver tables and their state."""
+
+    optimize: bool = True
+    """Makes large files of small ones, clustered where the table says so."""
+    vacuum: bool = True
+    """Removes files that no version younger than `retain` needs."""
+    retain: Duration = parse_duration("7d")
+    """Less can break readers, and Delta refuses it unless its own check is switched off."""
+
+
 class Silver(Section):
     """The tables: below a path, or in a catalog."""
 
@@ -40,7 +60,11 @@ class Silver(Section):
     catalog: str | None = None
     """A catalog in place of root."""
     schema_: Annotated[str | None, Field(alias="schema")] = None
-    """The schema of the catalog."""
+    """The schema of the catalog. Default: default."""
+    exports: Exports = Exports()
+    """Tables written out for those who read no Delta."""
+    maintenance: Maintenance = Maintenance()
+    """What `medallion vacuum` does to Silver tables and their state."""
 
     @model_validator(mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from medallion.config.custom import ModuleClass
 from medallion.config.values import Duration, Section, Size, parse_size
@@ -23,13 +23,21 @@ class Promote(Section):
     """How Silver follows the log."""
 
     trigger: Literal["available_now", "processing_time"] = "available_now"
-    """available_now: what is there, then stop; processing_time: again at each interval."""
+    """available_now: what is there, then stop; processing_time: again at each interval, until SIGTERM."""
     interval: Duration | None = None
-    """Of processing_time."""
+    """Of processing_time: from the start of one look to the start of the next."""
     batch: Batch = Batch()
     """How much one micro-batch takes at most."""
     checksum: Literal["full", "size", "none"] = "full"
     """What is checked of each chunk file before it is read: its SHA-256, its size, or nothing."""
+
+    @model_validator(mode="after")
+    def _goes_by_its_trigger(self) -> Promote:
+        if self.trigger == "processing_time" and self.interval is None:
+            raise ValueError("interval: required with trigger: processing_time")
+        if self.trigger != "processing_time" and self.interval is not None:
+            raise ValueError("interval says nothing without trigger: processing_time")
+        return self
 
 
 class Run(Section):

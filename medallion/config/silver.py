@@ -118,11 +118,19 @@ class Entity(Section):
     allow_empty_snapshot: bool = False
     """Whether an empty full snapshot empties the table; false: it is an error."""
     snapshot_by: Literal["date", "run"] | None = None
-    """periodic_snapshot: what a snapshot is kept by."""
+    """periodic_snapshot: the last completed run of each date (default of full), or every run (of the others always)."""
     rename: dict[str, Column] = {}
     """Bronze column to the name that the table shows."""
     exports: tuple[Literal["parquet", "csv"], ...] = ()
-    """Formats in which the table is written out after each promotion."""
+    """Formats in which the table is written out after each promotion that changed it."""
+    partition_by: tuple[Column, ...] = ()
+    """Columns of the table (as it shows them) whose values have folders of their own. periodic_snapshot: snapshot_date by default."""
+    cluster_by: tuple[Column, ...] = ()
+    """Columns of the table by which `medallion vacuum` clusters its files (liquid clustering)."""
+    change_data_feed: bool | None = None
+    """Whether Delta keeps which rows each version changed; null: as the table is."""
+    table_properties: dict[str, str] = {}
+    """Delta table properties, set where they differ; others stay."""
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Entity:
@@ -130,6 +138,8 @@ class Entity(Section):
             raise ValueError("give exactly one of model and profile")
         if self.source is not None and self.bronze is not None:
             raise ValueError("give source or bronze, not both")
+        if self.partition_by and self.cluster_by:
+            raise ValueError("give partition_by or cluster_by, not both")
         if self.column_list is not None and self.except_column_list is not None:
             raise ValueError("give column_list or except_column_list, not both")
         if self.track_history_column_list is not None and self.track_history_except_column_list is not None:

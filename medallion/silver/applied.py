@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from medallion.errors import ChangedTableError, Problem, TableRolledBackError
-from medallion.silver.publish import DeltaTable
+from medallion.silver.publish import SAME_ROWS, DeltaTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -86,9 +86,7 @@ def _first(frame: DataFrame) -> Applied | None:
     return Applied(**rows[0].asDict()) if rows else None
 
 
-HARMLESS = frozenset(
-    {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD COLUMNS", "MERGE", "CLUSTER BY", "REORG", "UPGRADE PROTOCOL"}
-)
+HARMLESS = SAME_ROWS | {"ADD COLUMNS", "MERGE"}
 """Operations that do not change a table's content, or that a promotion does itself."""
 
 

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from pyspark.sql import Row as SparkRow
 from pyspark.sql import functions as F
 
-from medallion.bronze.entry import ChunkEntry, RunCompleted
+from medallion.bronze.entry import ChunkEntry
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
 from medallion.gate import checksum
-from medallion.silver import applied
+from medallion.silver import applied, slices
 from medallion.silver.batch import tables
 from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col, events, marked, normalized, tracked_columns, value_columns
 from medallion.silver.fold import newest
 from medallion.silver.landed import Delivery, Landed, Placed
 from medallion.silver.models.tables import EVENT, keys_in_table
 from medallion.silver.promote import Place, place
+from medallion.silver.source import delivers_run
 from medallion.testing.fold import Event, Row, by_key, current, history
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def audit(spark: SparkSession, pipeline: Pipeline, entity: Entity, *, sample: in
     last = applied.newest(tables(spark, target=where.target, state=where.state).applied)
     if last is None:
         return Audit(entity=entity.entity, versions=0, files=0, keys=0, differences=())
-    deliveries = list(_deliveries(landed, where, last.last_version))
+    by_run = entity.model == "periodic_snapshot"
+    deliveries = list(_deliveries(landed, where, last.last_version, by_run=by_run))
     chunks = [placed for delivery in deliveries for placed in delivery.chunks]
     files = {
         landed.path(placed): checksum.Expected(bytes=placed.chunk.files[0].bytes, sha256=placed.chunk.files[0].sha256) for placed in chunks
@@ -67,22 +69,26 @@ def audit(spark: SparkSession, pipeline: Pipeline, entity: Entity, *, sample: in
     target = tables(spark, target=where.target, state=where.state).target.frame()
     if target is None or not chunks:
         return Audit(entity=entity.entity, versions=last.last_version + 1, files=len(files), keys=0, differences=())
+    if by_run:
+        keys, wrong = slices.compare(landed, deliveries, entity, where.load_pattern, target, sample=sample)
+        differences = [Difference(key=place, expected=tuple(lacks), found=tuple(has)) for place, lacks, has in wrong]
+        return Audit(entity=entity.entity, versions=last.last_version + 1, files=len(files), keys=keys, differences=tuple(differences))
     keys, differences = _compare(landed, chunks, deliveries, where, entity, target, sample)
     return Audit(entity=entity.entity, versions=last.last_version + 1, files=len(files), keys=keys, differences=tuple(differences))
 
 
-def _deliveries(landed: Landed, where: Place, last: int) -> Iterator[Delivery]:
-    """All that the log delivers up to *last*: the events, or snapshot after snapshot."""
+def _deliveries(landed: Landed, where: Place, last: int, *, by_run: bool) -> Iterator[Delivery]:
+    """All that the log delivers up to *last*: the events, or snapshot after snapshot (*by_run*: run after run)."""
     stored = landed.entries(0, last)
-    if where.load_pattern != "full":
+    if where.load_pattern != "full" and not by_run:
         placed = [
             Placed(version=one.version, chunk=chunk) for one in stored if isinstance(one.entry, ChunkEntry) for chunk in one.entry.chunks
         ]
         yield Delivery(first_version=0, last_version=last, sha256=stored[-1].sha256, chunks=tuple(placed))
         return
     for one in stored:
-        if isinstance(one.entry, RunCompleted) and one.entry.same_as is None:
-            yield landed.deliver(one.version, one.version, prev_sha256=one.entry.prev_sha256)
+        if delivers_run(one.entry, by_run=by_run):
+            yield landed.deliver(one.version, one.version, prev_sha256=one.entry.prev_sha256, by_run=by_run)
 
 
 def _compare(

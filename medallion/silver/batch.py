@@ -20,9 +20,9 @@ from medallion.failpoint import failpoint
 from medallion.silver import applied
 from medallion.silver.intake import take
 from medallion.silver.landed import Delivery, Landed
-from medallion.silver.models import current, history, snapshot
+from medallion.silver.models import current, history, periodic, snapshot
 from medallion.silver.models.tables import Counts, Tables, unpublished
-from medallion.silver.publish import DeltaTable
+from medallion.silver.publish import UNSAID, DeltaTable, TableLayout, layout_for
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -39,19 +39,22 @@ def identity(entity: Entity, load_pattern: str) -> str:
         "track_history_except_column_list",
         "history_columns",
         "rename",
+        "partition_by",
     )
     said = entity.model_dump(mode="json", include=set(names), exclude_defaults=True)
+    if entity.model == "periodic_snapshot":
+        said["snapshot_by"] = periodic.kept_by(entity, load_pattern)
     return json.dumps(said | {"load_pattern": load_pattern}, sort_keys=True, separators=(",", ":"))
 
 
-def tables(spark: SparkSession, *, target: str, state: str) -> Tables:
-    """The Delta tables of an entity, by the URIs of its table and its state."""
+def tables(spark: SparkSession, *, target: str, state: str, layout: TableLayout = UNSAID) -> Tables:
+    """The Delta tables of an entity, by where its table (path, URI, or name in a catalog) and its state are; *layout* is of the table."""
 
     def part(name: str) -> DeltaTable:
         return DeltaTable(spark=spark, path=f"{state}/{name}")
 
     return Tables(
-        target=DeltaTable(spark=spark, path=target),
+        target=DeltaTable(spark=spark, path=target, layout=layout),
         journal=part("journal"),
         tombstones=part("tombstones"),
         quarantine=part("quarantine"),
@@ -85,12 +88,17 @@ class MicroBatch:
             return
         started, since = self.clock.now(), self.clock.monotonic()
         landed = Landed(spark=spark, root=self.bronze)
-        delivery = landed.deliver(asked[0]["first"], asked[-1]["last"], prev_sha256=asked[0]["prev_sha256"])
+        by_run = self.entity.model == "periodic_snapshot"
+        delivery = landed.deliver(asked[0]["first"], asked[-1]["last"], prev_sha256=asked[0]["prev_sha256"], by_run=by_run)
         failpoint("batch.before")
         self._still_ours(spark)
-        work = tables(spark, target=self.target, state=self.state)
-        if self.load_pattern == "full":
-            if delivery.snapshot is None or self._is_old(delivery, delivery.snapshot, work):
+        work = tables(spark, target=self.target, state=self.state, layout=layout_for(self.entity))
+        if self.load_pattern == "full" or by_run:
+            if delivery.snapshot is None:
+                return
+            if self._is_old(delivery, delivery.snapshot, work):
+                if by_run:  # there is no newer row of `applied` for it: a later run may be of another date
+                    self._remember(work, delivery, Counts(), 0, started, since)
                 return
         elif not delivery.chunks:
             return
@@ -110,6 +118,11 @@ class MicroBatch:
 
     def _is_old(self, delivery: Delivery, run: RunCompleted, work: Tables) -> bool:
         """Whether this snapshot was applied already; raises SnapshotError if it must not be."""
+        if self.entity.model == "periodic_snapshot":
+            if periodic.is_stored(work, self._slice(delivery), {placed.version for placed in delivery.chunks}):
+                return True
+            self._refuse_empty(run)
+            return False
         there = work.target.frame() is not None
         last = applied.newest_snapshot(work.applied, table_id=self.table_id or work.target.table_id()) if there else None
         if last is not None and last.snapshot_version is not None and last.snapshot_logical_date is not None:
@@ -124,20 +137,32 @@ class MicroBatch:
                     f"the snapshot of {run.logical_date} (run {run.run_id}) is older than the newest applied one, "
                     f"{last.snapshot_logical_date.isoformat()}; nothing was published: give the entity a new `version` to fold all again"
                 )
+        self._refuse_empty(run)
+        return False
+
+    def _refuse_empty(self, run: RunCompleted) -> None:
         if run.rows == 0 and not self.entity.allow_empty_snapshot:
             raise SnapshotError(
                 f"the snapshot of {run.logical_date} (run {run.run_id}) is empty and would delete every row; nothing was published: "
                 "look at the source, or set allow_empty_snapshot: true"
             )
-        return False
+
+    def _slice(self, delivery: Delivery) -> periodic.Slice:
+        assert delivery.snapshot is not None, "by run, each delivery is one"
+        assert delivery.snapshot_version is not None, "a run that is complete has a version"
+        return periodic.slice_of(delivery.snapshot, delivery.snapshot_version, by=periodic.kept_by(self.entity, self.load_pattern))
 
     def _fold(self, landed: Landed, delivery: Delivery, work: Tables) -> tuple[Counts, int]:
         """The table as it shall be; returns what the fold counted and how many rows went to quarantine."""
         snapshot_at = datetime.fromisoformat(delivery.snapshot.logical_date) if delivery.snapshot else None
         if not delivery.chunks:
             assert snapshot_at is not None, "only a snapshot delivers nothing and means something"
+            if self.entity.model == "periodic_snapshot":
+                return periodic.clear(work, self._slice(delivery)), 0
             return self._apply_empty(work, snapshot_at), 0
         taken = take(landed, delivery, self.entity, work, check=self.checksum)
+        if self.entity.model == "periodic_snapshot":
+            return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken.quarantined
         return self._apply(taken.events, work, snapshot_at, taken.unsure), taken.quarantined
 
     def _apply(self, batch: DataFrame, work: Tables, snapshot_at: datetime | None, unsure: DataFrame | None = None) -> Counts:

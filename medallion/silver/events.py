@@ -12,7 +12,7 @@ from pyspark.sql.types import StringType
 from medallion.config.silver import Entity, Normalize
 from medallion.errors import ConfigError, Problem
 from medallion.gate.quarantine import reason
-from medallion.silver.landed import quoted
+from medallion.layout import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 from medallion.bronze.entry import Chunk, ChunkEntry, RunCompleted, SchemaEntry
 from medallion.bronze.log import Stored, newest, read
 from medallion.errors import ChainError, ChecksumError
-from medallion.layout import entry_name
+from medallion.layout import entry_name, quoted
+from medallion.silver.source import comes_by_itself, delivers_run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -31,7 +32,7 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """What one micro-batch delivers: the chunks, and the run they complete if the table is of snapshots."""
+    """What one micro-batch delivers: the chunks, and the run they are if it is delivered as a whole."""
 
     first_version: int
     last_version: int
@@ -97,11 +98,11 @@ class Landed:
         rows = frame.select(F.col("_metadata.file_name"), "content").collect()
         return {row["file_name"]: bytes(row["content"]) for row in rows}
 
-    def deliver(self, first: int, last: int, *, prev_sha256: str) -> Delivery:
+    def deliver(self, first: int, last: int, *, prev_sha256: str, by_run: bool = False) -> Delivery:
         """What the entries *first* to *last* deliver, after the one whose hash is *prev_sha256*.
 
-        Chunks of ``cdc`` and ``current_history`` runs count as they come; those of a full run with its ``run_completed``, wherever
-        they stand. Raises ChainError if the log is not the one that the checkpoint knows.
+        Chunks of ``cdc`` and ``current_history`` runs count as they come; those of a full run, and *by_run* those of any, with its
+        ``run_completed``, wherever they stand. Raises ChainError if the log is not the one that the checkpoint knows.
         """
         stored = self.entries(first, last, prev_sha256=prev_sha256)
         chunks: list[Placed] = []
@@ -109,19 +110,11 @@ class Landed:
         snapshot_version: int | None = None
         for one in stored:
             entry = one.entry
-            if isinstance(entry, ChunkEntry) and entry.load_pattern != "full":
+            if comes_by_itself(entry, by_run=by_run):
                 chunks += [Placed(version=one.version, chunk=chunk) for chunk in entry.chunks]
-            elif isinstance(entry, RunCompleted) and entry.load_pattern == "full" and entry.same_as is None:
+            elif delivers_run(entry, by_run=by_run):
                 snapshot, snapshot_version = entry, one.version
-                earlier = self.entries(entry.first_version, one.version)
-                if earlier[-1].sha256 != one.sha256:
-                    raise ChainError(f"{self.root}/{entry_name(one.version)} changed while it was read; nothing of it was published")
-                chunks = [
-                    Placed(version=of_run.version, chunk=chunk)
-                    for of_run in earlier
-                    if isinstance(of_run.entry, ChunkEntry) and of_run.entry.run_id == entry.run_id
-                    for chunk in of_run.entry.chunks
-                ]
+                chunks = self._chunks(one, entry)
         return Delivery(
             first_version=first,
             last_version=last,
@@ -130,6 +123,28 @@ class Landed:
             snapshot=snapshot,
             snapshot_version=snapshot_version,
         )
+
+    def _chunks(self, one: Stored, completed: RunCompleted) -> list[Placed]:
+        """The chunks of a completed run; of one that repeats an earlier run, that one's, since its own files are gone."""
+        if completed.same_as is not None:
+            one, completed = self._completed(completed.same_as, before=completed.first_version)
+        of_run = self.entries(completed.first_version, one.version)
+        if of_run[-1].sha256 != one.sha256:
+            raise ChainError(f"{self.root}/{entry_name(one.version)} changed while it was read; nothing of it was published")
+        return [
+            Placed(version=stored.version, chunk=chunk)
+            for stored in of_run
+            if isinstance(stored.entry, ChunkEntry) and stored.entry.run_id == completed.run_id
+            for chunk in stored.entry.chunks
+        ]
+
+    def _completed(self, run_id: str, *, before: int) -> tuple[Stored, RunCompleted]:
+        """The ``run_completed`` of a run that stands *before* a version; the nearest ones are looked at first."""
+        for last in range(before - 1, -1, -READ_AT_ONCE):
+            for stored in reversed(self.entries(max(0, last - READ_AT_ONCE + 1), last)):
+                if isinstance(stored.entry, RunCompleted) and stored.entry.run_id == run_id:
+                    return stored, stored.entry
+        raise ChainError(f"the log at {self.root} has no completed run {run_id}, though a later run repeats it; nothing was published")
 
     def columns(self, schema_id: int) -> dict[str, str]:
         """Column names and Spark types of the ``schema`` entry at a version."""
@@ -184,11 +199,6 @@ class Landed:
                     "published: restore the file from a copy"
                 )
         return None
-
-
-def quoted(name: str) -> str:
-    """The identifier as SQL takes it, whatever characters it has."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _base(placed: Placed) -> str:

@@ -19,8 +19,11 @@ from medallion.layout import BronzeLayout, SilverLayout
 from medallion.silver import applied
 from medallion.silver.batch import MicroBatch, identity, tables
 from medallion.silver.claims import acquire, release
+from medallion.silver.export import Exporter
+from medallion.silver.home import layout_of, table_of
 from medallion.silver.landed import Landed
 from medallion.silver.models.tables import Tables
+from medallion.silver.publish import layout_for
 from medallion.silver.source import ends
 from medallion.silver.stream import NAME, START, LogSource
 from medallion.spark import failure
@@ -37,7 +40,7 @@ _LOOK_EVERY = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where an entity is made of and where it lives, as locations."""
+    """Where an entity is made of and where it lives, as locations; *target* may be a table's name in a catalog."""
 
     load_pattern: Literal["full", "cdc", "current_history"]
     bronze: str
@@ -68,13 +71,11 @@ def place(pipeline: Pipeline, entity: Entity) -> Place:
     source = pipeline.source_of(entity)
     origin = source or entity.bronze
     assert origin is not None, "the configuration was checked"
-    layout = SilverLayout(pipeline=pipeline.pipeline, domain=entity.domain, entity=entity.entity, version=entity.version)
-    root = pipeline.platform.silver.root
-    assert root is not None, "catalogs are refused as not yet built"
+    layout = layout_of(pipeline, entity)
     return Place(
         load_pattern=origin.load_pattern,
         bronze=Location.parse(pipeline.platform.bronze.root).child(BronzeLayout(system=origin.system, table=origin.table).folder).uri,
-        target=Location.parse(root).child(layout.table).uri,
+        target=table_of(pipeline, entity),
         state=Location.parse(pipeline.platform.state.root).child(layout.state).uri,
         layout=layout,
     )
@@ -100,7 +101,7 @@ def promote(
     """
     started, since = clock.now(), clock.monotonic()
     where = place(pipeline, entity)
-    work = tables(spark, target=where.target, state=where.state)
+    work = tables(spark, target=where.target, state=where.state, layout=layout_for(entity))
     claim = acquire(
         state,
         where.layout.part("claims"),
@@ -127,6 +128,9 @@ def promote(
                 clock=clock,
             )
             _run(spark, batch, planned, checkpoint=f"{where.state}/checkpoint", stop=stop)
+        if entity.exports:
+            exporter = Exporter.of(pipeline, entity, clock=clock, listener=listener)
+            exporter.export(work.target)
     finally:
         release(state, claim)
     done = applied.since(work.applied, started) if planned else []
@@ -179,6 +183,7 @@ def _plan(
             for sentence in applied.check_table(work.target, last, identity(entity, where.load_pattern)):
                 listener(Noticed(subject=entity.entity, sentence=sentence))
             table_id = last.table_id
+        work.target.settle()
     after: dict[str, Any] = START if replay or last is None else {"version": last.last_version, "sha256": last.sha256}
     landed = Landed(spark=spark, root=where.bronze)
     newest = landed.newest(at_least=after["version"])
@@ -193,7 +198,8 @@ def _plan(
         return [], table_id
     limits = pipeline.run.promote.batch
     fresh = landed.entries(after["version"] + 1, newest, prev_sha256=after["sha256"])
-    return ends(fresh, max_files=limits.max_files, max_bytes=limits.max_bytes), table_id
+    by_run = entity.model == "periodic_snapshot"
+    return ends(fresh, max_files=limits.max_files, max_bytes=limits.max_bytes, by_run=by_run), table_id
 
 
 def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:

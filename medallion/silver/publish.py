@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
+from pyspark.sql import Column
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from medallion.errors import ChangedTableError, Problem
-from medallion.silver.landed import quoted
+from medallion.config.silver import Entity
+from medallion.errors import ChangedTableError, ConfigError, Problem
+from medallion.layout import quoted
+from medallion.silver.home import is_name
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -31,21 +36,47 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableLayout:
+    """How a table's files are laid out, and its table properties; columns by the names that the table shows."""
+
+    partition_by: tuple[str, ...] = ()
+    cluster_by: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+UNSAID = TableLayout()
+"""The layout of a table of which nothing is said."""
+
+
+def layout_for(entity: Entity) -> TableLayout:
+    """The layout that the configuration wants; tables of snapshots are partitioned by their date unless it says otherwise."""
+    partition_by = entity.partition_by
+    if entity.model == "periodic_snapshot" and not (partition_by or entity.cluster_by):
+        partition_by = ("snapshot_date",)
+    properties = dict(entity.table_properties)
+    if entity.change_data_feed is not None:
+        properties["delta.enableChangeDataFeed"] = str(entity.change_data_feed).lower()
+    return TableLayout(partition_by=partition_by, cluster_by=entity.cluster_by, properties=tuple(sorted(properties.items())))
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeltaTable:
-    """The Delta table at a path or URI."""
+    """A Delta table: the one place that knows whether it is at a path or in a catalog."""
 
     spark: SparkSession
     path: str
+    """A path or URI; or the name of a table in a catalog, its parts quoted."""
+    layout: TableLayout = UNSAID
 
     @property
     def name(self) -> str:
         """How SQL names it."""
-        return f"delta.{quoted(self.path)}"
+        return self.path if is_name(self.path) else f"delta.{quoted(self.path)}"
 
     def frame(self) -> DataFrame | None:
         """The table's rows as they stand now; None where there is no table."""
         try:
-            frame = self.spark.read.format("delta").load(self.path)
+            frame = self.spark.table(self.path) if is_name(self.path) else self.spark.read.format("delta").load(self.path)
             _ = frame.schema
         except AnalysisException as error:
             if error.getCondition() in _MISSING or "is not a Delta table" in str(error):
@@ -53,15 +84,14 @@ class DeltaTable:
             raise
         return frame
 
-    def ensure(self, schema: StructType, *, partition_by: Sequence[str] = ()) -> StructType:
+    def ensure(self, schema: StructType) -> StructType:
         """The table is there and has at least the columns of *schema*; returns its schema.
 
-        Raises ChangedTableError where a column has another type than the table's.
+        Raises ChangedTableError where a column has another type than the table's, ConfigError where the layout names a column it lacks.
         """
         there = self.frame()
         if there is None:
-            empty = self.spark.createDataFrame([], schema)
-            empty.write.format("delta").mode("ignore").partitionBy(*partition_by).save(self.path)
+            self._create(schema)
             return schema
         known = {field.name: field for field in there.schema.fields}
         # Spelled, not compared: whether a field may be null is no difference of type.
@@ -88,9 +118,55 @@ class DeltaTable:
             self.spark.sql(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})")
         return StructType([*there.schema.fields, *added])
 
+    def _create(self, schema: StructType) -> None:
+        """The table is there, empty, in its layout; the schema of its catalog is made if it is missing."""
+        known = {field.name for field in schema.fields}
+        for key, columns in (("partition_by", self.layout.partition_by), ("cluster_by", self.layout.cluster_by)):
+            if missing := [column for column in columns if column not in known]:
+                message = f"the table has no column {missing[0]!r}; it has {', '.join(sorted(known))}"
+                raise ConfigError([Problem(path=key, message=message)])
+        if self.layout == UNSAID and not is_name(self.path):
+            self.spark.createDataFrame([], schema).write.format("delta").mode("ignore").save(self.path)
+            return
+        clauses = [f"CREATE TABLE IF NOT EXISTS {self.name} USING delta"]
+        if self.layout.partition_by:
+            clauses.append(f"PARTITIONED BY ({', '.join(map(quoted, self.layout.partition_by))})")
+        if self.layout.cluster_by:
+            clauses.append(f"CLUSTER BY ({', '.join(map(quoted, self.layout.cluster_by))})")
+        if self.layout.properties:
+            clauses.append(f"TBLPROPERTIES ({_properties(self.layout.properties)})")
+        view = f"medallion_{uuid.uuid4().hex}"
+        self.spark.createDataFrame([], schema).createOrReplaceTempView(view)
+        statement = f"{' '.join(clauses)} AS SELECT * FROM {view}"
+        try:
+            try:
+                self.spark.sql(statement)
+            except AnalysisException as error:
+                if not is_name(self.path) or error.getCondition() != "SCHEMA_NOT_FOUND":
+                    raise
+                self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.path.rpartition('.')[0]}")
+                self.spark.sql(statement)
+        finally:
+            self.spark.catalog.dropTempView(view)
+
+    def settle(self) -> None:
+        """Properties and clustering of the table, where there is one, are those of its layout; what the layout does not name stays."""
+        if not (self.layout.properties or self.layout.cluster_by) or self.frame() is None:
+            return
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.name}").collect()[0]
+        differ = [(key, value) for key, value in self.layout.properties if detail["properties"].get(key) != value]
+        if differ:
+            self.spark.sql(f"ALTER TABLE {self.name} SET TBLPROPERTIES ({_properties(differ)})")
+        if self.layout.cluster_by and tuple(detail["clusteringColumns"]) != self.layout.cluster_by:
+            self.spark.sql(f"ALTER TABLE {self.name} CLUSTER BY ({', '.join(map(quoted, self.layout.cluster_by))})")
+
     def append(self, rows: DataFrame) -> None:
         """The rows are in the table, whose columns grow by theirs; the table is made if it is missing."""
-        rows.write.format("delta").mode("append").option("mergeSchema", "true").save(self.path)
+        writer = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+        if is_name(self.path):
+            writer.saveAsTable(self.path)
+        else:
+            writer.save(self.path)
 
     def merge(self, source: DataFrame, *, on: str, clauses: Sequence[str]) -> Written:
         """``MERGE INTO`` the table (alias t) ``USING`` *source* (alias s); what it wrote."""
@@ -102,9 +178,45 @@ class DeltaTable:
             self.spark.catalog.dropTempView(view)
         return Written(inserted=row["num_inserted_rows"], updated=row["num_updated_rows"], deleted=row["num_deleted_rows"])
 
+    def replace(self, rows: DataFrame, *, where: Column) -> Written:
+        """The rows for which *where* is true are exactly *rows*, by one commit; the table has all their columns."""
+        there = self.frame()
+        assert there is not None, "ensure made it"
+        known = set(rows.columns)
+        columns = [
+            (F.col(quoted(field.name)) if field.name in known else F.lit(None).cast(field.dataType)).alias(field.name)
+            for field in there.schema.fields
+        ]
+        rows.select(*columns).writeTo(self.name).overwrite(where)
+        told = self.spark.sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()[0]["operationMetrics"]
+        return Written(inserted=int(told.get("numOutputRows", 0)), deleted=int(told.get("numDeletedRows", 0)))
+
     def version(self) -> int:
         """The newest version of the Delta log."""
         return int(self.spark.sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()[0]["version"])
+
+    def changed_since(self, version: int) -> bool:
+        """Whether any commit after *version* changed rows or columns; true where the history does not reach back so far."""
+        rows = (
+            self.spark.sql(f"DESCRIBE HISTORY {self.name}").where(f"version > {version}").select("version", "operation", "operationMetrics")
+        )
+        commits = rows.collect()
+        if len(commits) < self.version() - version:
+            return True
+        return any(_changes(str(row["operation"]), row["operationMetrics"] or {}) for row in commits)
+
+    def optimize(self) -> tuple[int, int]:
+        """Small files are large ones, clustered as the table says; how many files became how many."""
+        metrics = self.spark.sql(f"OPTIMIZE {self.name}").collect()[0]["metrics"]
+        return int(metrics["numFilesRemoved"]), int(metrics["numFilesAdded"])
+
+    def vacuum(self, retain: timedelta) -> None:
+        """Files that no version younger than *retain* needs are gone. Delta refuses less than a week unless it is told otherwise."""
+        self.spark.sql(f"VACUUM {self.name} RETAIN {_hours(retain)} HOURS").collect()
+
+    def removable(self, retain: timedelta) -> int:
+        """How many files :meth:`vacuum` would remove."""
+        return self.spark.sql(f"VACUUM {self.name} RETAIN {_hours(retain)} HOURS DRY RUN").count()
 
     def table_id(self) -> str:
         """The id that Delta gave the table when it was made."""
@@ -114,6 +226,30 @@ class DeltaTable:
         """(version, operation) of each commit after *version*, oldest first."""
         rows = self.spark.sql(f"DESCRIBE HISTORY {self.name}").where(f"version > {version}").select("version", "operation").collect()
         return sorted((int(row["version"]), str(row["operation"])) for row in rows)
+
+
+SAME_ROWS = frozenset(
+    {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "CLUSTER BY", "REORG", "UPGRADE PROTOCOL"}
+)
+"""Operations of Delta that change no row."""
+
+
+def _hours(duration: timedelta) -> str:
+    return f"{duration.total_seconds() / 3600:g}"
+
+
+def _changes(operation: str, metrics: Mapping[str, str]) -> bool:
+    """Whether a commit changed rows or columns, as its history tells."""
+    if operation == "MERGE":
+        return any(int(metrics.get(f"numTargetRows{done}", 1)) for done in ("Inserted", "Updated", "Deleted"))
+    return operation not in SAME_ROWS
+
+
+def _properties(properties: Iterable[tuple[str, str]]) -> str:
+    def literal(text: str) -> str:
+        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    return ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties)
 
 
 def equal(columns: Sequence[str]) -> str:

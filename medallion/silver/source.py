@@ -8,30 +8,45 @@ that the checkpoint recorded, even when the plan has changed since.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
-from medallion.bronze.entry import ChunkEntry, RunCompleted
+from medallion.bronze.entry import ChunkEntry, Entry, RunCompleted
 from medallion.bronze.log import Stored
 
 
-def ends(entries: Sequence[Stored], *, max_files: int, max_bytes: int) -> list[dict[str, Any]]:
+def comes_by_itself(entry: Entry, *, by_run: bool) -> TypeGuard[ChunkEntry]:
+    """Whether the chunks of this entry are delivered where they stand: those of events are, unless the table goes *by_run*."""
+    return isinstance(entry, ChunkEntry) and entry.load_pattern != "full" and not by_run
+
+
+def delivers_run(entry: Entry, *, by_run: bool) -> TypeGuard[RunCompleted]:
+    """Whether this entry delivers the whole run that it completes.
+
+    Snapshots are, unless they repeat the one before; where the table goes *by_run*, these are too, and so is every run of events with rows.
+    """
+    if not isinstance(entry, RunCompleted):
+        return False
+    return (by_run or entry.same_as is None) if entry.load_pattern == "full" else by_run and entry.rows > 0
+
+
+def ends(entries: Sequence[Stored], *, max_files: int, max_bytes: int, by_run: bool = False) -> list[dict[str, Any]]:
     """The offsets at which micro-batches end that deliver *entries*, the last of them at the newest entry.
 
-    A batch takes at most *max_files* and *max_bytes*, but always one entry; each completed full run has a batch of its own, since
-    snapshots are applied one at a time. No end where nothing is delivered.
+    A batch takes at most *max_files* and *max_bytes*, but always one entry; each run that is delivered as a whole has a batch of its own,
+    since snapshots are applied one at a time. No end where nothing is delivered.
     """
     planned: list[dict[str, Any]] = []
     files = size = 0
     delivers = False
     for position, stored in enumerate(entries):
         entry = stored.entry
-        if isinstance(entry, ChunkEntry) and entry.load_pattern != "full":
+        if comes_by_itself(entry, by_run=by_run):
             added = len(entry.chunks), sum(chunk.files[0].bytes for chunk in entry.chunks)
             if files and (files + added[0] > max_files or size + added[1] > max_bytes):
                 planned.append(_offset(entries[position - 1]))
                 files = size = 0
             files, size, delivers = files + added[0], size + added[1], True
-        elif isinstance(entry, RunCompleted) and entry.load_pattern == "full" and entry.same_as is None:
+        elif delivers_run(entry, by_run=by_run):
             planned.append(_offset(stored))
             files, size, delivers = 0, 0, False
     if delivers:

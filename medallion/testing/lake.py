@@ -77,9 +77,14 @@ class BronzeTable:
         self.columns, self._schema_id = dict(columns), None
 
     def run(
-        self, *chunks: Sequence[Mapping[str, Any]], logical: datetime | None = None, complete: bool = True, same_as: str | None = None
+        self,
+        *chunks: Sequence[Mapping[str, Any]],
+        logical: datetime | None = None,
+        complete: bool = True,
+        same_as: str | None = None,
+        rows: int = 0,
     ) -> int:
-        """A run of these chunks of rows; under ``full`` the run is one snapshot."""
+        """A run of these chunks of rows; under ``full`` the run is one snapshot, of *rows* more where it is the same as another."""
         logical = logical or datetime(2026, 1, 1, tzinfo=timezone.utc)
         run_id = f"r{self.version + 1}"
         common: dict[str, Any] = {"run_id": run_id, "attempt": "test", "at": logical.isoformat()}
@@ -101,7 +106,7 @@ class BronzeTable:
                 writer=Writer(host="test", pid=0, started=""),
             )
         )
-        for rows in chunks:
+        for of_chunk in chunks:
             if self._schema_id is None:
                 self._schema_id = self.version + 1
                 self.put(SchemaEntry(**common, prev_sha256=self._seal, started=started, columns=list(self.columns.items()), changes=[]))
@@ -111,7 +116,7 @@ class BronzeTable:
                     prev_sha256=self._seal,
                     started=started,
                     load_pattern=self.load_pattern,
-                    chunks=[self._chunk(rows, run_id)],
+                    chunks=[self._chunk(of_chunk, run_id)],
                     resume={},
                     watermark=None,
                     watermark_final=False,
@@ -128,7 +133,7 @@ class BronzeTable:
                     logical_date=logical.isoformat(),
                     fingerprint="f",
                     chunks=len(chunks),
-                    rows=sum(map(len, chunks)),
+                    rows=rows + sum(map(len, chunks)),
                     end=None,
                     backfill=False,
                     watermark=None,

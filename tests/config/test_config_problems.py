@@ -7,6 +7,8 @@ import pytest
 from medallion.errors import ConfigError, NotYetError
 
 CHANGES, FLIGHTS = "sources.changes", "silver.flights"
+MERGED = "entity: flights, source: changes, keys: [id], sequence_by: [a], model: scd_type_1"
+PERIODIC = "entity: flights, source: changes, model: periodic_snapshot"
 
 API = [
     ("api.concurrency=0", "api.concurrency", "1 or more"),
@@ -122,6 +124,20 @@ WHOLE = [
     ("sources.airlines.name=changes", "sources.changes.name", "two sources"),
     ("sources.airlines.table=flight_changes", "sources.airlines.table", "changes"),
     (INCREMENTAL, "sources.airlines.api.incremental", "complete snapshot"),
+    ("silver.flights.snapshot_by=date", "silver.flights.snapshot_by", "periodic_snapshot"),
+    ("silver.airlines.snapshot_by=day", "silver.airlines.snapshot_by", "date"),
+    (f"silver.flights={{{PERIODIC}, snapshot_by: date}}", "silver.flights.snapshot_by", "must be run"),
+    (f"silver.flights={{{MERGED}, partition_by: [a], cluster_by: [b]}}", "silver.flights", "not both"),
+    ("silver.flights.cluster_by=[a, a]", "silver.flights.cluster_by", "twice"),
+    ("silver.flights.exports=[csv, csv]", "silver.flights.exports", "twice"),
+    (
+        f"silver.flights={{{MERGED}, change_data_feed: true, table_properties: {{delta.enableChangeDataFeed: a}}}}",
+        "silver.flights.table_properties.delta.enableChangeDataFeed",
+        "change_data_feed",
+    ),
+    ("platform.silver.exports.keep=0", "platform.silver.exports.keep", "1 or more"),
+    ("run.promote.trigger=processing_time", "run.promote", "interval"),
+    ("run.promote.interval=5m", "run.promote", "processing_time"),
     ("silver.airlines.entity=flights", "silver.flights.entity", "two tables"),
     ("silver.airlines.apply_as_deletes=a", "silver.airlines.apply_as_deletes", "absence"),
     ("silver.airlines.on_sequence_tie=error", "silver.airlines.on_sequence_tie", "snapshot"),
@@ -288,9 +304,7 @@ NOT_YET = [
     "platform.bronze.storage_backend=azure",
     "platform.bronze.storage_backend=s3",
     "platform.bronze.storage_backend=volumes",
-    "platform.silver={catalog: main, schema: travel}",
     "silver.flights.model=incremental_merge",
-    "silver.airlines.model=periodic_snapshot",
     "silver.flights.apply_as_truncates=a",
     "silver.flights.deletes=soft",
     "silver.flights.ignore_null_updates=true",
@@ -298,10 +312,6 @@ NOT_YET = [
     "silver.flights.on_sequence_tie=quarantine",
     "silver.flights.expectations=[{name: a, expr: b}]",
     "silver.flights.max_quarantined={rows: 1}",
-    "silver.flights.snapshot_by=date",
-    "silver.flights.exports=[csv]",
-    "run.promote.trigger=processing_time",
-    "run.promote.interval=5m",
 ]  # fmt: skip
 
 
@@ -337,6 +347,10 @@ def test_other_sources_are_not_built_yet(loaded, small, kind) -> None:
           "type: basic, username: a, password: 'secret:databricks:a/b'", "type: api_key, name: a, value: 'secret:env:A', in: query")],
         "silver.flights.model=scd_type_2", "silver.flights.model=full_merge_dedupe", "silver.airlines.model=scd_type_2",
         "silver.flights.column_list=[id, a]", "silver.flights.except_column_list=[updated_at]", "silver.flights.deletes=hard",
+        "silver.airlines.model=periodic_snapshot",
+        f"silver.flights={{{PERIODIC}, snapshot_by: run}}", "platform.silver={catalog: main, schema: travel}",
+        "silver.flights.exports=[csv, parquet]", "silver.flights.cluster_by=[a]", "silver.flights.change_data_feed=true",
+        "run.promote={trigger: processing_time, interval: 5m}",
         "silver.flights.rename={a: b}", "silver.flights.on_sequence_tie=delete_wins", "silver.airlines.allow_empty_snapshot=true",
         "silver.airlines.max_deleted={rows: 5}", "silver.flights.normalize={trim_strings: true}", "platform.bronze.storage_backend=hadoop",
         "sources.changes.load_pattern=current_history", "sources.changes.api.params={date: '{run.date}'}",
@@ -360,6 +374,15 @@ def test_history_options_belong_to_history(problems, small) -> None:
         ]
     hidden = [*history, "silver.flights.except_column_list=[a]", "silver.flights.track_history_column_list=[a]"]
     assert [found.path for found in problems(small, sets=hidden)] == ["silver.flights.track_history_column_list"]
+
+
+def test_exports_of_tables_in_a_catalog_need_a_root_and_spark_s_catalog_plain_names(problems, small) -> None:
+    """What only the platform makes wrong is told at the entity."""
+    catalog = ["platform.silver={catalog: spark_catalog}", "silver.flights.exports=[csv]"]
+
+    assert [found.path for found in problems(small, sets=catalog)] == ["silver.flights.exports"]
+    assert not problems(small, sets=[*catalog, "platform.silver.exports.root=out"])
+    assert [found.path for found in problems(small.replace("entity: flights", "entity: f-l"), sets=catalog[:1])] == ["silver.f-l.entity"]
 
 
 def test_a_table_of_another_pipeline_needs_no_source(problems) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -128,3 +129,20 @@ def test_current_rows_killed_between_tombstones_and_table_are_those_of_an_undist
     assert differences == 0
     whole, _ = promoted(spark, configuration(tmp_path, tmp_path / "whole", "scd_type_1"))
     assert table == whole
+
+
+def test_a_table_in_spark_s_own_catalog_is_there_in_the_next_process(tmp_path: Path) -> None:
+    """What one process promoted another one finds by its name: the catalog lasts, in the working directory."""
+    bronze = BronzeTable(root=tmp_path / "bronze", columns=dict(COLUMNS))
+    bronze.run(events(1))
+    config = configuration(tmp_path, tmp_path / "lake", "scd_type_1")
+    told = yaml.safe_load(config.read_text())
+    told["platform"]["silver"] = {"catalog": "spark_catalog", "schema": "travel"}
+    config.write_text(yaml.safe_dump(told))
+    for command in (["promote", "--quiet"], ["verify", "--sample", "50", "--json"]):
+        done = subprocess.run(
+            [str(MEDALLION), command[0], str(config), *command[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    silver = json.loads(done.stdout)[-1]
+    assert (silver["keys"], silver["differences"], silver["error"]) == (40, [], None)

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity, Threshold
 from medallion.errors import SnapshotError
+from medallion.layout import quoted
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
 from medallion.silver.fold import TIES, newest
-from medallion.silver.landed import quoted
 from medallion.silver.models.tables import EVENT, GONE, Counts, Tables, event_column, keys_in_table, published
 from medallion.silver.publish import equal, insert_all, set_all
 from medallion.spark import held

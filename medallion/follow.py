@@ -1,0 +1,47 @@
+"""Follow the log: promotions started again at each interval, until somebody says stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+from medallion.bronze.opening import ExtractOptions
+from medallion.pipeline import EntityOutcome, Flow, Outcome, Selection, run
+
+
+def follow(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False) -> Outcome:
+    """As :func:`medallion.pipeline.run`; under ``trigger: processing_time`` its promotions are then started again at each interval.
+
+    Sources are read once. It ends when a round fails, with that failure, or at SIGTERM: between two rounds everything is done and the
+    outcome is that of all rounds together; within one the round ends as it always does, with TerminatedError.
+    """
+    interval = flow.pipeline.run.promote.interval
+    began = round_began = flow.clock.monotonic()
+    outcome = run(flow, selection, options, replay=replay)
+    if interval is None or not selection.entities:
+        return outcome
+    tables = Selection(sources=(), entities=selection.entities)
+    while outcome.exit_status == 0:
+        due = round_began + interval.total_seconds()
+        if flow.stop.wait(max(0.0, due - flow.clock.monotonic())):
+            break
+        round_began = max(due, flow.clock.monotonic() - interval.total_seconds())
+        latest = run(flow, tables, ExtractOptions())
+        outcome = replace(outcome, entities=_together(outcome.entities, latest.entities))
+    return replace(outcome, seconds=flow.clock.monotonic() - began)
+
+
+def _together(before: Sequence[EntityOutcome], latest: Sequence[EntityOutcome]) -> tuple[EntityOutcome, ...]:
+    """Each entity as it stands now, with what all rounds did to it."""
+    known = {one.entity: one for one in before}
+    return tuple(_sum(known[one.entity], one) if one.entity in known else one for one in latest)
+
+
+def _sum(before: EntityOutcome, latest: EntityOutcome) -> EntityOutcome:
+    if before.promoted is None or latest.promoted is None:
+        return latest
+    counted = [field.name for field in fields(latest.promoted) if field.name not in ("entity", "last_version")]
+    totals = {name: getattr(before.promoted, name) + getattr(latest.promoted, name) for name in counted}
+    last = max(before.promoted.last_version, latest.promoted.last_version)
+    done = "done" if "done" in (before.status, latest.status) and latest.error is None else latest.status
+    return replace(latest, status=done, promoted=replace(latest.promoted, last_version=last, **totals))

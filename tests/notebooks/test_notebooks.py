@@ -1,0 +1,49 @@
+"""The notebooks run as they stand, in the session that is there, on real flights; Gold is what Silver says, whole or by its changes."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from medallion.demo.process import started
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(name: str) -> dict[str, Any]:
+    """What a notebook defined when its last cell was done."""
+    return runpy.run_path(str(ROOT / "notebooks" / f"{name}.py"), run_name="__main__")
+
+
+def test_the_notebooks_do_what_they_say(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A day of flights to Silver and verified; then Gold from it; then another day, of which Gold takes the changes alone."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    with started("--latency", "0") as api:
+        for name, value in api.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("FLIGHTS_UNTIL", "2013-01-02T00:00:00Z")
+        shown = run("quickstart")
+        assert shown["spark"] is spark
+        assert "right" in capfd.readouterr().out
+        first = run("gold_change_feed")
+        assert spark.read.format("delta").load(first["gold"]).count() > 0
+        monkeypatch.setenv("FLIGHTS_UNTIL", "2013-01-02T12:00:00Z")
+        second = run("gold_change_feed")
+        assert "0 groups counted" in capfd.readouterr().out
+        second["entry_point"](["run", second["CONFIG"], "--select", "changes"])
+        assert 0 < second["follow"]() < 10
+    silver = spark.read.format("delta").load(second["flights"])
+    gold = spark.read.format("delta").load(second["gold"])
+    assert gold.count() > 0
+    assert second["departures"](silver).exceptAll(gold).count() == gold.exceptAll(second["departures"](silver)).count() == 0
