@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from medallion.bronze.append import LogWriter
+from medallion.bronze.closing import close
 from medallion.bronze.courtesy import working
-from medallion.bronze.entry import ChunkEntry, RunStarted, Writer
+from medallion.bronze.entry import ChunkEntry, RunCompleted, RunStarted, Writer
 from medallion.bronze.log import LogReader
 from medallion.bronze.opening import ExtractOptions, Opened, open_run
 from medallion.bronze.state import open_state
@@ -53,9 +54,12 @@ class Attempt:
         assert position is None or position == DONE or isinstance(position["page"], int)
         self.page = PAGES if position == DONE else 0 if position is None else int(position["page"])
 
-    def step(self) -> None:
-        """The next page is committed, with the rows that it holds."""
+    def step(self) -> bool:
+        """The next page is committed, with the rows that it holds; behind the last one the run is completed: whether it was."""
         page, writer = self.page, self.opened.writer
+        if page == PAGES:
+            close(self.opened, rows=0, chunks=0, schema_id=None, candidate=None, content=None, same_as=None)
+            return True
         entry = ChunkEntry(
             **writer.stamp(self.opened.started.run_id),
             started=self.opened.version,
@@ -68,6 +72,7 @@ class Attempt:
         )
         writer.append(entry)
         self.page += 1
+        return False
 
 
 class Log(RuleBasedStateMachine):
@@ -80,14 +85,18 @@ class Log(RuleBasedStateMachine):
         self.attempts: list[Attempt] = []
         self.count = 0
 
-    @rule(take_over=st.booleans(), mood=st.sampled_from(["good", "good", "lost answer", "lost request", "unknown"]))
-    def come(self, take_over: bool, mood: str) -> None:
-        """A newcomer opens or resumes the run, or is told to wait."""
+    @rule(
+        take_over=st.booleans(),
+        mood=st.sampled_from(["good", "good", "lost answer", "lost request", "unknown"]),
+        endpoint=st.sampled_from(["/a", "/a", "/a", "/b"]),
+    )
+    def come(self, take_over: bool, mood: str, endpoint: str) -> None:
+        """A newcomer opens or resumes the run, abandons it where something else is asked now, or is told to wait."""
         self.count += 1
         self.fs.mood = mood
         try:
             opened = open_run(
-                source(),
+                source(endpoint=endpoint),
                 self.fs,
                 LAYOUT,
                 bronze=Bronze(),
@@ -107,20 +116,29 @@ class Log(RuleBasedStateMachine):
     def work(self, data: st.DataObject, mood: str) -> None:
         """Any attempt, however old, tries its next step; who was overtaken learns it by name."""
         attempt = data.draw(st.sampled_from(self.attempts))
-        if attempt.page >= PAGES:
-            return
-        self.fs.mood = mood
+        overtaken = LogReader(self.fs, LAYOUT).newest() > attempt.opened.writer.version
+        self.fs.mood, failed = mood, None
         try:
-            attempt.step()
+            if attempt.step():
+                self.attempts.remove(attempt)
         except MedallionError as error:
             self.attempts.remove(attempt)
-            fenced = error
-        else:
-            return
+            failed = error
         finally:
             self.fs.mood = "good"
-        if isinstance(fenced, FencedError):
-            assert fenced.attempt not in (None, attempt.opened.writer.attempt)
+        if overtaken and mood != "lost request":
+            assert isinstance(failed, FencedError)
+            assert failed.attempt not in (None, attempt.opened.writer.attempt)
+        elif mood in ("good", "lost answer"):
+            assert failed is None
+        else:
+            assert isinstance(failed, StorageUnavailable)
+
+    @precondition(lambda self: self.attempts)
+    @rule(data=st.data())
+    def crash(self, data: st.DataObject) -> None:
+        """A driver is gone for good, without a word."""
+        self.attempts.remove(data.draw(st.sampled_from(self.attempts)))
 
     @rule(seconds=st.sampled_from([1.0, 1000.0]))
     def wait(self, seconds: float) -> None:
@@ -137,6 +155,8 @@ class Log(RuleBasedStateMachine):
         for one in stored:
             if isinstance(one.entry, RunStarted):
                 pages = []
+            if isinstance(one.entry, RunCompleted):
+                assert pages == list(range(PAGES))
             if isinstance(one.entry, ChunkEntry):
                 pages.append(int(one.entry.asked.first["all"]["page"]))
                 assert pages == list(range(len(pages)))
