@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from medallion.clock import Clock, SystemClock
 from medallion.config.api import Api
-from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth
+from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth, CustomAuth, OAuth2
 from medallion.config.incremental import Incremental
 from medallion.config.load import DEFAULT, Loaded, values
 from medallion.config.paging import Pagination
@@ -111,7 +110,7 @@ def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Pro
         problems.append(Problem(path=f"sources.{source.name}.schema", message=str(error)))
     try:
         windows = first_lanes(source.incremental, now)
-        first = _first_request(source, windows[0].window if windows else Window(start=None, end=None), now)
+        first = _first_request(source, windows[0].window if windows else Window(start=None, end=None), clock)
     except ConfigError as error:
         problems += error.problems
         return None
@@ -130,10 +129,10 @@ def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Pro
     )
 
 
-def _first_request(source: Source, window: Window, now: datetime) -> str:
+def _first_request(source: Source, window: Window, clock: Clock) -> str:
     if source.type == "custom":
         return custom_class(source).shown
-    asked = endpoint(source, Secrets(environ={}), logical_date=now)
+    asked = endpoint(source, Secrets(environ={}), clock=clock, logical_date=clock.now())
     return asked.request(asked.lane(window), asked.paginator.first()).shown
 
 
@@ -152,6 +151,10 @@ def _auth(api: Api) -> str:
         return f"basic, {api.auth.username} and {api.auth.password}"
     if isinstance(api.auth, ApiKeyAuth):
         return f"{api.auth.location} {api.auth.name}, {api.auth.value}"
+    if isinstance(api.auth, OAuth2):
+        return f"{api.auth.type}, {api.auth.token_url}, {api.auth.client_secret}"
+    if isinstance(api.auth, CustomAuth):
+        return f"custom, {api.auth.class_}"
     return api.auth.type
 
 

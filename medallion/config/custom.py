@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -12,6 +13,8 @@ from medallion.config.secret import PREFIX, WITHIN, check_reference
 from medallion.config.shape import texts
 from medallion.config.values import Section
 
+SOURCE_GROUP = "medallion.sources"
+"""The entry points that offer sources."""
 _MODULE_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -26,15 +29,21 @@ def _module_class(name: str) -> str:
     return name
 
 
-def _class_name(name: str) -> str:
-    if is_module_class(name):
-        return _module_class(name)
-    if not name.strip() or name != name.strip():
-        raise ValueError("must be the name of an entry point in the group medallion.sources, or module:Class")
-    return name
+def class_name(group: str) -> Callable[[str], str]:
+    """Gives a name back that can be an entry point's of *group* or a ``module:Class``; ValueError for any other."""
+
+    def check(name: str) -> str:
+        if is_module_class(name):
+            return _module_class(name)
+        if not name.strip() or name != name.strip():
+            raise ValueError(f"must be the name of an entry point in the group {group}, or module:Class")
+        return name
+
+    return check
 
 
-def _options(options: dict[str, Any]) -> dict[str, Any]:
+def with_references(options: dict[str, Any]) -> dict[str, Any]:
+    """*options* if every text in it that begins as a secret reference is one; ValueError otherwise."""
     for text in texts(options):
         if text.startswith(PREFIX):
             check_reference(text)
@@ -48,9 +57,9 @@ ModuleClass = Annotated[str, AfterValidator(_module_class)]
 class Custom(Section):
     """A class of your own."""
 
-    class_: Annotated[str, Field(alias="class"), AfterValidator(_class_name)]
+    class_: Annotated[str, Field(alias="class"), AfterValidator(class_name(SOURCE_GROUP))]
     """Name of an entry point in the group medallion.sources; or module:Class, which run.allow_classes has to name too."""
-    options: Annotated[dict[str, Any], AfterValidator(_options), WITHIN] = {}
+    options: Annotated[dict[str, Any], AfterValidator(with_references), WITHIN] = {}
     """What it is made with, checked by its Options; secret references become their values, {run.date} the day of the run."""
     incremental: Incremental | None = None
     """Asks only for what is new: the bounds of the run are the window of each lane."""

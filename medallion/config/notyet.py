@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medallion.config.auth import OtherAuth
 from medallion.config.node import Path
 from medallion.config.platform import Platform
 from medallion.config.silver import Entity
@@ -31,11 +30,8 @@ def of_source(source: Source) -> Iterator[Refusal]:
         yield ("type",), f"{source.type} is not built in this version; api and custom are"
     if source.parent is not None and source.incremental is not None:
         yield ("parent",), "incremental requests from another source's records are not built in this version"
-    if source.api is not None:
-        if isinstance(source.api.auth, OtherAuth):
-            yield ("api", "auth", "type"), f"{source.api.auth.type} is not built in this version; none, bearer, basic and api_key are"
-        if source.api.concurrency == "auto":
-            yield ("api", "concurrency"), "auto is not built in this version; give a number"
+    if source.api is not None and source.api.concurrency == "auto":
+        yield ("api", "concurrency"), "auto is not built in this version; give a number"
 
 
 def of_entity(entity: Entity) -> Iterator[Refusal]:

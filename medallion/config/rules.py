@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from medallion.config.api import Api
-from medallion.config.auth import ApiKeyAuth
-from medallion.config.custom import is_module_class
+from medallion.config.auth import AUTH_GROUP, ApiKeyAuth, CustomAuth
+from medallion.config.custom import SOURCE_GROUP, is_module_class
 from medallion.config.filled import placeholders
 from medallion.config.node import Path
 from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
@@ -43,13 +43,18 @@ def of_source(source: Source) -> Iterator[Breach]:
 
 def of_classes(source: Source, allowed: Sequence[str]) -> Iterator[Breach]:
     """A class by its module runs code that whoever writes a configuration chooses: it has to be allowed by name."""
-    if source.custom is not None and is_module_class(source.custom.class_) and source.custom.class_ not in allowed:
-        name = source.custom.class_
-        yield (
-            ("custom", "class"),
-            f"{name} is not allowed to run: name it in run.allow_classes, or with --set 'run.allow_classes=[\"{name}\"]'; "
-            "or install it as an entry point in the group medallion.sources",
-        )
+    named: list[tuple[Path, str, str]] = []
+    if source.custom is not None:
+        named.append((("custom", "class"), source.custom.class_, SOURCE_GROUP))
+    if source.api is not None and isinstance(source.api.auth, CustomAuth):
+        named.append((("api", "auth", "class"), source.api.auth.class_, AUTH_GROUP))
+    for path, name, group in named:
+        if is_module_class(name) and name not in allowed:
+            yield (
+                path,
+                f"{name} is not allowed to run: name it in run.allow_classes, or with --set 'run.allow_classes=[\"{name}\"]'; "
+                f"or install it as an entry point in the group {group}",
+            )
 
 
 def _of_api(api: Api) -> Iterator[Breach]:

@@ -48,6 +48,6 @@ class Run(Section):
     rate_limit_rps: Annotated[float, Field(gt=0)] | None = None
     """Requests a second and host where a source says nothing of its own."""
     allow_classes: tuple[ModuleClass, ...] = ()
-    """The module:Class that custom.class may name; a class that is an entry point needs no leave."""
+    """The module:Class that custom.class and auth.class may name; a class that is an entry point needs no leave."""
     promote: Promote = Promote()
     """How Silver follows the log."""

@@ -41,6 +41,9 @@ class SecretResolver(Protocol):
     def resolve(self, ref: str) -> str:
         """The value of a reference, as it is now; SecretError, naming the reference, where there is none."""
 
+    def conceal(self, value: str) -> None:
+        """*value* is a secret from now on, although no reference stands for it: a token that was given at run time."""
+
 
 class Secrets:
     """Fetches secrets when they are asked for, and takes every value that it ever gave out of any text. Safe to share between threads.
@@ -63,11 +66,15 @@ class Secrets:
         value = self._fetch(ref)
         if not value.strip():
             raise _error(ref, "is empty")
+        self.conceal(value)
+        return value
+
+    def conceal(self, value: str) -> None:
+        """*value* is masked from now on, as if it had been fetched; a blank one is nothing to hide."""
         with self._lock:
-            if value not in self._values:
+            if value.strip() and value not in self._values:
                 self._values |= {value, value.strip()}
                 self._patterns = _spelled(self._values), _encoded(self._values)
-        return value
 
     def mask(self, text: str) -> str:
         """*text* with every fetched value as ``***``, however it is spelled: plain, URL-quoted, in JSON, in base64."""

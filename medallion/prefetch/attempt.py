@@ -19,7 +19,7 @@ from medallion.prefetch.transport import BlockingTransport, Transport
 from medallion.source.decode import Decoded
 from medallion.source.http import Endpoint
 from medallion.source.protocol import DONE, Position
-from medallion.source.request import Answer, Request
+from medallion.source.request import Answer, Request, origin
 
 Effects: TypeAlias = Generator[float | Request, Answer | None, "Fetched"]
 
@@ -49,6 +49,9 @@ class Asker:
     source: str
     endpoint: Endpoint
     host: Host
+    """Of the endpoint."""
+    elsewhere: Callable[[str], Host]
+    """Of any other origin, such as that of a token server."""
     policy: RetryPolicy
     clock: Clock
 
@@ -59,32 +62,44 @@ class Asker:
 
         Raises SourceError of every kind, and BreakerOpenError.
         """
+        since = self.clock.monotonic()
         flow = self.endpoint.exchange(request)
-        outgoing = next(flow)
-        while True:
+        try:
+            step = next(flow)
             while True:
-                wait = self.host.reserve()
-                if wait > 0:
-                    yield wait
-                if not self.host.silent():
-                    break
-            started = self.host.enter()
-            outcome: Outcome = "cancelled"
-            try:
-                answer = cast(Answer, (yield outgoing))
-                outcome = outcome_of(answer.status)
-            except SourceError as error:
-                outcome = "failed" if isinstance(error, SourceUnavailable) else "ok"
-                raise
-            finally:
-                self.host.leave(outcome, started)
-            try:
-                outgoing = flow.send(answer)
-            except StopIteration as end:
-                answer = end.value
-                break
-        seconds = self.clock.monotonic() - started
+                if isinstance(step, Request):
+                    since, answer = yield from self._sent(step)
+                    step = flow.send(answer)
+                else:
+                    yield step
+                    step = next(flow)
+        except StopIteration as end:
+            answer = end.value
+        finally:
+            flow.close()  # what a flow holds while it asks for a token must not wait for the collector
+        seconds = self.clock.monotonic() - since
         return self._page(request, position(), answer, seconds, guess=guess)
+
+    def _sent(self, outgoing: Request) -> Generator[float | Request, Answer | None, tuple[float, Answer]]:
+        """When *outgoing* was sent, at its turn at its host, and what came back."""
+        host = self.host if outgoing.url.startswith(self.endpoint.root) else self.elsewhere(origin(outgoing.url))
+        while True:
+            wait = host.reserve()
+            if wait > 0:
+                yield wait
+            if not host.silent():
+                break
+        started = host.enter()
+        outcome: Outcome = "cancelled"
+        try:
+            answer = cast(Answer, (yield outgoing))
+            outcome = outcome_of(answer.status)
+        except SourceError as error:
+            outcome = "failed" if isinstance(error, SourceUnavailable) else "ok"
+            raise
+        finally:
+            host.leave(outcome, started)
+        return started, answer
 
     def _page(self, request: Request, position: Position, answer: Answer, seconds: float, *, guess: bool) -> Fetched:
         endpoint, status = self.endpoint, answer.status

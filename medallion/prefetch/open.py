@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from medallion.clock import Clock
 from medallion.config.api import Api
@@ -65,12 +66,14 @@ def open_pages(
 def asker_of(source: Source, *, resolver: SecretResolver, hosts: Hosts, clock: Clock, logical_date: datetime | None = None) -> Asker:
     """How *source* is asked, with the policies that its configuration says. Raises as :func:`open_pages` does."""
     api = _api(source)
-    asked = endpoint(source, resolver, logical_date=logical_date)
+    asked = endpoint(source, resolver, clock=clock, logical_date=logical_date)
     rate = None if api.rate_limit is None else Rate(rps=api.rate_limit.rps, burst=api.rate_limit.burst)
     breaker = BreakerPolicy(failures=api.circuit_breaker.failures, cooldown=api.circuit_breaker.cooldown)
     retry = RetryPolicy(attempts=api.retry.attempts, longest_wait=api.retry.longest_wait, retry_after_cap=api.retry.retry_after_cap)
     host = hosts.host(asked.origin, rate=rate, policy=breaker)
-    return Asker(source=source.name, endpoint=asked, host=host, policy=retry, clock=clock)
+    return Asker(
+        source=source.name, endpoint=asked, host=host, elsewhere=partial(hosts.host, rate=None, policy=breaker), policy=retry, clock=clock
+    )
 
 
 def caps_of(api: Api) -> Caps:

@@ -7,25 +7,27 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
-from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth, NoAuth, OtherAuth
-from medallion.config.auth import Auth as AuthConfig
+from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth
 from medallion.config.secret import SecretResolver
-from medallion.errors import AuthError, NotYetError, Problem
+from medallion.errors import AuthError
 from medallion.source.request import Answer, Request
 
-Flow: TypeAlias = Generator[Request, Answer, Answer]
-"""Yields what is to be sent, is sent what came back, returns the answer that counts."""
+Flow: TypeAlias = Generator[Request | float, Answer, Answer]
+"""Yields what is to be sent, is sent what came back, returns the answer that counts. A number that it yields is seconds to wait."""
 
 
 class Auth(Protocol):
-    """Adds credentials to requests. Values are fetched at the first request, not before."""
+    """Adds credentials to requests, many of which may be under way at once. Values are fetched at the first request, not before.
+
+    A flow that is given up is closed: what it holds, it lets go in a ``finally``.
+    """
 
     @property
     def params(self) -> frozenset[str]:
         """The query parameters that hold credentials."""
 
     def flow(self, request: Request) -> Flow:
-        """The requests to send so that *request* is answered."""
+        """What to send so that *request* is answered: it with credentials, and what has to be asked before."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +72,17 @@ class Static:
     def _signed(self, request: Request, value: str) -> Request:
         config = self._config
         if isinstance(config, BearerAuth):
-            return _with_header(request, "Authorization", f"Bearer {value}")
+            return with_header(request, "Authorization", f"Bearer {value}")
         if isinstance(config, BasicAuth):
             pair = base64.b64encode(f"{config.username}:{value}".encode()).decode()
-            return _with_header(request, "Authorization", f"Basic {pair}")
+            return with_header(request, "Authorization", f"Basic {pair}")
         if config.location == "header":
-            return _with_header(request, config.name, value)
+            return with_header(request, config.name, value)
         params = (*((name, old) for name, old in request.params if name != config.name), (config.name, value))
         return replace(request, params=params, hidden=request.hidden | self.params)
 
 
-def authorise(config: AuthConfig, resolver: SecretResolver) -> Auth:
-    """The way to authorise that *config* says; raises NotYetError for one that this version does not build."""
-    if isinstance(config, NoAuth):
-        return Anonymous()
-    if isinstance(config, OtherAuth):
-        raise NotYetError([Problem(path="api.auth.type", message=f"{config.type} is not built yet; use bearer, basic or api_key")])
-    return Static(config, resolver)
-
-
-def _with_header(request: Request, name: str, value: str) -> Request:
+def with_header(request: Request, name: str, value: str) -> Request:
+    """*request* with this header in place of any of its name."""
     kept = tuple((key, old) for key, old in request.headers if key.lower() != name.lower())
     return replace(request, headers=(*kept, (name, value)))

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import msgspec
 
+from medallion.clock import Clock
 from medallion.config.api import Api
 from medallion.config.secret import SecretResolver
 from medallion.config.source import Source
 from medallion.config.values import RUN_DATE, show_instant
 from medallion.errors import ConfigError, NotYetError, OriginError, PageError, Problem, SourceError
-from medallion.source.auth import Auth, Flow, authorise
+from medallion.source.auth import Auth, Flow
+from medallion.source.authorise import authorise
 from medallion.source.decode import Decoded, PageDecoder
 from medallion.source.follow import paginator
 from medallion.source.paginate import PAST_END, Paginator
@@ -107,6 +110,12 @@ class Endpoint:
         """Scheme, host and port of everything that is sent."""
         return origin(self.base.url)
 
+    @cached_property
+    def root(self) -> str:
+        """How the URL of everything that is sent there begins."""
+        home = urlsplit(self.base.url)
+        return f"{home.scheme}://{home.netloc}/"
+
     def _at_home(self, request: Request, what: str) -> Request:
         home = urlsplit(self.base.url)
         root = f"{home.scheme}://{home.netloc}"
@@ -126,7 +135,7 @@ class Endpoint:
         return replace(request, url=f"{root}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}")
 
 
-def endpoint(source: Source, resolver: SecretResolver, *, logical_date: datetime | None = None) -> Endpoint:
+def endpoint(source: Source, resolver: SecretResolver, *, clock: Clock, logical_date: datetime | None = None) -> Endpoint:
     """The endpoint of a source of type ``api``; *logical_date* is what ``{run.date}`` stands for.
 
     Raises ConfigError for what cannot be asked, NotYetError for what this version does not build.
@@ -134,7 +143,7 @@ def endpoint(source: Source, resolver: SecretResolver, *, logical_date: datetime
     api = source.api
     if source.type != "api" or api is None:
         raise NotYetError([Problem(path=f"sources.{source.name}", message=f"type {source.type} is not read over HTTP")])
-    auth = authorise(api.auth, resolver)
+    auth = authorise(api.auth, resolver, clock, path=f"sources.{source.name}.api.auth")
     base = _base(source.name, api, logical_date)
     rule = paginator(api.pagination, hidden=auth.params)
     return Endpoint(

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 INFOS = re.compile(r"(bash|python) (run|shown)|python file=[a-z_]+\.py|yaml (file=[a-z]+\.yaml|shown)|json shown|text( output)?|mermaid|sh")
 RUNNABLE = re.compile(r"(bash|python) run|(yaml|python) file=\S+")
-EXECUTED = ("tutorial.md", "custom-sources.md", "child-sources.md")
+EXECUTED = ("tutorial.md", "custom-sources.md", "child-sources.md", "authentication.md")
 """The pages whose blocks are run."""
 FILE_ENDINGS = (".py", ".yaml", ".md", ".json", ".sh", ".toml", ".lock", ".sha2")
 VALUES = {"full", "cdc", "current_history", "none", "page", "offset", "cursor", "link", "next_url"}
@@ -272,6 +272,12 @@ def test_the_page_of_custom_sources_does_what_it_says(tmp_path: Path) -> None:
 def test_the_page_of_child_sources_does_what_it_says(tmp_path: Path) -> None:
     """The weather of real airports, each asked by itself."""
     does_what_it_says("child-sources.md", tmp_path)
+
+
+@pytest.mark.slow
+def test_the_page_of_authentication_does_what_it_says(tmp_path: Path) -> None:
+    """A class logs in and signs, and the server that checks it is content."""
+    does_what_it_says("authentication.md", tmp_path)
 
 
 def does_what_it_says(name: str, folder: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from medallion.config.auth import Auth as AuthConfig
-from medallion.errors import AuthError, NotYetError
-from medallion.source.auth import Auth, authorise
+from medallion.errors import AuthError
+from medallion.source.auth import Auth
+from medallion.source.authorise import authorise
 from medallion.source.request import Answer, Request
+from medallion.testing.clock import FakeClock
 
 REF = "secret:env:KEY"
 
@@ -27,20 +29,25 @@ class Vault:
         self.asked += 1
         return self.values[ref]
 
+    def conceal(self, value: str) -> None:
+        self.values[value] = value
+
 
 def auth(config: Mapping[str, str], vault: Vault) -> Auth:
     """What *config* says."""
-    return authorise(TypeAdapter(AuthConfig).validate_python(config), vault)
+    return authorise(TypeAdapter(AuthConfig).validate_python(config), vault, FakeClock())
 
 
 def sent(auth: Auth, *statuses: int) -> tuple[list[Request], Answer | None]:
     """The requests that a flow sends when it is answered with *statuses*, and the answer it ends with."""
     flow, requests = auth.flow(Request(url="https://h/p", params=(("page", "1"),))), []
     request = next(flow)
+    assert isinstance(request, Request)
     for status in statuses:
         requests.append(request)
         try:
             request = flow.send(Answer(status=status, url="https://h/p"))
+            assert isinstance(request, Request)
         except StopIteration as end:
             return requests, end.value
     return [*requests, request], None
@@ -104,9 +111,3 @@ def test_none_sends_the_request_as_it_is() -> None:
     """Without authorisation nothing is added."""
     [request], _ = sent(auth({"type": "none"}, Vault()), 200)
     assert request == Request(url="https://h/p", params=(("page", "1"),))
-
-
-def test_what_is_not_built_is_said() -> None:
-    """OAuth 2 is known by name, and refused."""
-    with pytest.raises(NotYetError, match="oauth2_client_credentials"):
-        auth({"type": "oauth2_client_credentials"}, Vault())

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from medallion.config.custom import SOURCE_GROUP
 from medallion.config.secret import Secrets
 from medallion.config.source import Source
 from medallion.errors import AuthError, ConfigError, MedallionError, PageError, PaginationError, SecretError, SourceError
-from medallion.source import custom
+from medallion.source import plugin
 from medallion.source.custom import custom_class, custom_pages
 from medallion.source.incremental import fingerprint
 from medallion.source.protocol import DONE, Lane, Page
@@ -139,12 +140,12 @@ def test_a_module_that_fails_is_said(tmp_path: Any, monkeypatch: pytest.MonkeyPa
 
 def test_entry_points_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """One is taken; none, or several of one name, are said with those there are."""
-    points = [EntryPoint(name="echo", value=f"{HERE}:Echo", group=custom.GROUP)]
-    monkeypatch.setattr(custom, "entry_points", lambda group: points if group == custom.GROUP else [])
+    points = [EntryPoint(name="echo", value=f"{HERE}:Echo", group=SOURCE_GROUP)]
+    monkeypatch.setattr(plugin, "entry_points", lambda group: points if group == SOURCE_GROUP else [])
     of = source("Echo")
     named = of.model_copy(update={"custom": of.custom.model_copy(update={"class_": "echo"})})  # type: ignore[union-attr]
     assert custom_class(named).shown == "echo (records)"
-    points.append(EntryPoint(name="echo", value="other:Echo", group=custom.GROUP))
+    points.append(EntryPoint(name="echo", value="other:Echo", group=SOURCE_GROUP))
     assert "several packages" in problems(named)[0]
     points.clear()
     assert "there are none" in problems(named)[0]

@@ -15,6 +15,7 @@ from medallion.source.decode import Decoded
 from medallion.source.http import Endpoint, endpoint
 from medallion.source.protocol import Window
 from medallion.source.request import Answer, Request
+from medallion.testing.clock import FakeClock
 
 OPEN = Window(start=None, end=None)
 DAY = datetime(2013, 1, 1, tzinfo=timezone.utc)
@@ -24,7 +25,7 @@ def made(logical_date: datetime | None = None, **api: Any) -> Endpoint:
     """The endpoint of a source with these API settings."""
     settings = {"base_url": "http://h:8080/v1/", "endpoint": "/flights", **api}
     source = Source.model_validate({"name": "s", "system": "s", "table": "t", "load_pattern": "cdc", "api": settings})
-    return endpoint(source, Secrets(environ={"KEY": "s3cret"}), logical_date=logical_date)
+    return endpoint(source, Secrets(environ={"KEY": "s3cret"}), clock=FakeClock(), logical_date=logical_date)
 
 
 def run(flow_of: Endpoint, answer: Callable[[Request], Answer]) -> tuple[list[Request], Answer]:
@@ -32,6 +33,7 @@ def run(flow_of: Endpoint, answer: Callable[[Request], Answer]) -> tuple[list[Re
     flow, sent = flow_of.exchange(flow_of.lane(OPEN)), []
     request = next(flow)
     while True:
+        assert isinstance(request, Request)
         sent.append(request)
         try:
             request = flow.send(answer(request))
@@ -190,7 +192,7 @@ def test_what_is_not_built_is_said() -> None:
         {"name": "s", "system": "s", "table": "t", "load_pattern": "full", "api": {"base_url": "http://h"}, "type": "db", "db": {}}
     )
     with pytest.raises(NotYetError):
-        endpoint(source, Secrets(environ={}))
+        endpoint(source, Secrets(environ={}), clock=FakeClock())
 
 
 def test_only_where_it_is_said_a_404_means_that_there_is_nothing() -> None:
@@ -206,7 +208,7 @@ def test_only_where_it_is_said_a_404_means_that_there_is_nothing() -> None:
             "api": api,
             "parent": {"source": "p", "fields": ["id"]} | parent,
         }
-        return endpoint(Source.model_validate(settings), Secrets(environ={}))
+        return endpoint(Source.model_validate(settings), Secrets(environ={}), clock=FakeClock())
 
     skips, fails = of(on_missing="skip"), of()
     assert skips.is_missing({"page": 1}, 404)
