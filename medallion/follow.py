@@ -8,6 +8,9 @@ from dataclasses import fields, replace
 from medallion.bronze.opening import ExtractOptions
 from medallion.pipeline import EntityOutcome, Flow, Outcome, Selection, run
 
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the stop flag. To wait for the flag itself could hang: a signal handler of this thread sets it."""
+
 
 def follow(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False) -> Outcome:
     """As :func:`medallion.pipeline.run`; under ``trigger: processing_time`` its promotions are then started again at each interval.
@@ -23,7 +26,9 @@ def follow(flow: Flow, selection: Selection, options: ExtractOptions, *, replay:
     tables = Selection(sources=(), entities=selection.entities)
     while outcome.exit_status == 0:
         due = round_began + interval.total_seconds()
-        if flow.stop.wait(max(0.0, due - flow.clock.monotonic())):
+        while (left := due - flow.clock.monotonic()) > 0 and not flow.stop.requested:
+            flow.clock.sleep(min(left, _LOOK_EVERY))
+        if flow.stop.requested:
             break
         round_began = max(due, flow.clock.monotonic() - interval.total_seconds())
         latest = run(flow, tables, ExtractOptions())

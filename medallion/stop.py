@@ -24,10 +24,6 @@ class StopFlag:
         """Asks the run to end at the next clean place."""
         self._event.set()
 
-    def wait(self, seconds: float) -> bool:
-        """Returns when the run shall end, or after *seconds*; whether it shall end."""
-        return self._event.wait(seconds)
-
     def check(self) -> None:
         """Raises :class:`TerminatedError` if the run shall end."""
         if self.requested:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,20 +25,16 @@ ENTITY = {
 }
 
 
-class Waits(StopFlag):
-    """A stop flag whose waiting moves a clock; set after a number of waits."""
+class StopsAt(StopFlag):
+    """A stop flag that is set from an instant of a clock on."""
 
-    def __init__(self, clock: FakeClock, *, last: int) -> None:
+    def __init__(self, clock: FakeClock, seconds: float) -> None:
         super().__init__()
-        self.clock, self.last = clock, last
-        self.waited: list[float] = []
+        self.clock, self.at = clock, clock.monotonic() + seconds
 
-    def wait(self, seconds: float) -> bool:
-        self.waited.append(seconds)
-        self.clock.advance(seconds)
-        if len(self.waited) == self.last:
-            self.request()
-        return self.requested
+    @property
+    def requested(self) -> bool:
+        return self.clock.monotonic() >= self.at
 
 
 class Rounds:
@@ -48,9 +43,12 @@ class Rounds:
     def __init__(self, clock: FakeClock, outcomes: list[EntityOutcome]) -> None:
         self.clock, self.outcomes = clock, outcomes
         self.asked: list[tuple[int, bool]] = []
+        self.began: list[float] = []
+        self.start = clock.monotonic()
 
     def __call__(self, _flow: Flow, selection: Selection, _options: Any, *, replay: bool = False) -> Outcome:
         self.asked.append((len(selection.sources), replay))
+        self.began.append(self.clock.monotonic() - self.start)
         self.clock.advance(3)
         return Outcome(pipeline="p", entities=(self.outcomes[min(len(self.asked), len(self.outcomes)) - 1],))
 
@@ -64,13 +62,13 @@ def flow(clock: FakeClock, stop: StopFlag, trigger: dict[str, str]) -> Flow:
     return Flow(pipeline=pipeline, resolver=Secrets(environ={}), clock=clock, listener=nobody, stop=stop, start_spark=none)
 
 
-def followed(monkeypatch: pytest.MonkeyPatch, outcomes: list[EntityOutcome], *, last: int, **trigger: str) -> tuple[Outcome, Rounds, Waits]:
+def followed(monkeypatch: pytest.MonkeyPatch, outcomes: list[EntityOutcome], *, stop_at: float, **trigger: str) -> tuple[Outcome, Rounds]:
     clock = FakeClock()
-    stop, rounds = Waits(clock, last=last), Rounds(clock, outcomes)
+    stop, rounds = StopsAt(clock, stop_at), Rounds(clock, outcomes)
     monkeypatch.setattr(following, "run", rounds)
     made = flow(clock, stop, trigger)
     outcome = following.follow(made, Selection(sources=(), entities=made.pipeline.silver), ExtractOptions(), replay=True)
-    return outcome, rounds, stop
+    return outcome, rounds
 
 
 def entity(status: Any, *, error: Any = None, **done: int) -> EntityOutcome:
@@ -84,19 +82,16 @@ PROCESSING = {"trigger": "processing_time", "interval": "10s"}
 
 def test_available_now_is_one_round(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is waited for."""
-    _, rounds, stop = followed(monkeypatch, [entity("done")], last=1, trigger="available_now")
-    assert (rounds.asked, stop.waited) == ([(0, True)], [])
+    _, rounds = followed(monkeypatch, [entity("done")], stop_at=100, trigger="available_now")
+    assert (rounds.asked, rounds.clock.monotonic() - rounds.start) == ([(0, True)], 3)
 
 
 def test_rounds_begin_at_each_interval_until_stopped_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten seconds from start to start; a replay is done once; SIGTERM while it waits is a good end, with the sum of all rounds."""
-    outcomes = [
-        entity("done", rows=5, batches=1, last_version=3),
-        entity("unchanged", last_version=-1),
-        entity("done", rows=2, last_version=9),
-    ]
-    outcome, rounds, stop = followed(monkeypatch, outcomes, last=3, **PROCESSING)
-    assert (rounds.asked, stop.waited) == ([(0, True), (0, False), (0, False)], [7.0, 7.0, 7.0])
+    first, last = entity("done", rows=5, batches=1, last_version=3), entity("done", rows=2, last_version=9)
+    outcome, rounds = followed(monkeypatch, [first, entity("unchanged", last_version=-1), last], stop_at=25.5, **PROCESSING)
+    assert (rounds.asked, rounds.began) == ([(0, True), (0, False), (0, False)], [0, 10, 20])
+    assert rounds.clock.monotonic() - rounds.start < 27
     assert outcome.exit_status == 0
     promoted = outcome.entities[0].promoted
     assert promoted is not None
@@ -106,18 +101,11 @@ def test_rounds_begin_at_each_interval_until_stopped_between_them(monkeypatch: p
 @pytest.mark.parametrize(("error", "status"), [(TerminatedError("stopped"), 3), (SnapshotError("empty"), 6)])
 def test_a_round_that_fails_ends_it(monkeypatch: pytest.MonkeyPatch, error: Any, status: int) -> None:
     """SIGTERM within a round is an early end, a failure a failure: whoever started it starts it again."""
-    outcome, rounds, _ = followed(monkeypatch, [entity("done"), entity("failed", error=error)], last=9, **PROCESSING)
+    outcome, rounds = followed(monkeypatch, [entity("done"), entity("failed", error=error)], stop_at=100, **PROCESSING)
     assert (len(rounds.asked), outcome.exit_status) == (2, status)
 
 
 def test_a_round_that_is_late_is_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interval shorter than a round: no wait, and no debt that grows."""
-    _, rounds, stop = followed(monkeypatch, [entity("unchanged")], last=3, trigger="processing_time", interval="1s")
-    assert (len(rounds.asked), stop.waited) == (3, [0.0, 0.0, 0.0])
-
-
-def test_the_outcome_of_one_round_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A round without promotions, as when Spark cannot start, ends it with its own outcome."""
-    failed = replace(entity("failed", error=SnapshotError("empty")), promoted=None)
-    outcome, rounds, _ = followed(monkeypatch, [failed], last=3, **PROCESSING)
-    assert (len(rounds.asked), outcome.entities[0].status) == (1, "failed")
+    _, rounds = followed(monkeypatch, [entity("unchanged")], stop_at=8, trigger="processing_time", interval="1s")
+    assert rounds.began == [0, 3, 6]
