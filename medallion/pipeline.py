@@ -279,9 +279,7 @@ def _extract(flow: Flow, source: Source, hosts: Hosts, options: ExtractOptions, 
 def _extract_frames(flow: Flow, source: Source, options: ExtractOptions, session: Callable[[], SparkSession]) -> ExtractResult:
     from medallion.bronze.frames import extract_frames
 
-    for reference in references(source):
-        flow.resolver.resolve(reference)
-    frames = open_frames(source, resolver=flow.resolver)
+    frames = open_frames(source, resolver=flow.resolver, listener=flow.listener)  # a missing secret shows before Spark starts
     spark = session()
     fs = open_root(flow, flow.pipeline.platform.bronze.root)
     bronze = flow.pipeline.platform.bronze

@@ -10,6 +10,7 @@ from typing import Any
 from medallion.clock import Clock, SystemClock
 from medallion.config.api import Api
 from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth, CustomAuth, OAuth2
+from medallion.config.db import Db
 from medallion.config.incremental import Incremental
 from medallion.config.load import DEFAULT, Loaded, values
 from medallion.config.paging import Pagination
@@ -25,6 +26,7 @@ from medallion.silver.home import layout_of, table_of
 from medallion.source.custom import custom_class
 from medallion.source.http import endpoint
 from medallion.source.incremental import first_lanes
+from medallion.source.jdbc import shown
 from medallion.source.protocol import Window
 from medallion.storage.location import Location
 
@@ -36,7 +38,7 @@ class SourcePlan:
     name: str
     load_pattern: str
     first_request: str
-    """Or the class that is asked."""
+    """Or the class that is asked, or the table or query."""
     auth: str | None
     pagination: str | None
     incremental: str | None
@@ -118,9 +120,9 @@ def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Pro
         name=source.name,
         load_pattern=source.load_pattern,
         first_request=first,
-        auth=None if api is None else _auth(api),
+        auth=_auth(api) if api is not None else _login(source.db) if source.db is not None else None,
         pagination=None if api is None else _pagination(api.pagination),
-        incremental=None if source.incremental is None else _incremental(source.incremental),
+        incremental=None if source.incremental is None else _incremental(source.incremental, source.type),
         parent=None if source.parent is None else _parent(source.parent),
         windows=len(windows),
         pace=None if api is None else _pace(api, pipeline.run.rate_limit_rps),
@@ -132,6 +134,8 @@ def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Pro
 def _first_request(source: Source, window: Window, clock: Clock) -> str:
     if source.type == "custom":
         return custom_class(source).shown
+    if source.type == "db" and source.db is not None:
+        return shown(source.db)
     asked = endpoint(source, Secrets(environ={}), clock=clock, logical_date=clock.now())
     return asked.request(asked.lane(window), asked.paginator.first()).shown
 
@@ -158,14 +162,19 @@ def _auth(api: Api) -> str:
     return api.auth.type
 
 
+def _login(db: Db) -> str | None:
+    return ", ".join(part for part in (db.user, db.password) if part is not None) or None
+
+
 def _pagination(pagination: Pagination) -> str:
     given = pagination.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"type"})
     said = ", ".join(f"{name} {value}" for name, value in given.items())
     return f"{pagination.type} ({said})" if said else pagination.type
 
 
-def _incremental(asked: Incremental) -> str:
-    until = show_instant(parse_instant(asked.end_value)) if asked.end_value else "the start of the run"
+def _incremental(asked: Incremental, kind: str) -> str:
+    there_is = "the highest value there is" if kind == "db" else "the start of the run"
+    until = show_instant(parse_instant(asked.end_value)) if asked.end_value else there_is
     window = f", in windows of {show_duration(asked.window)}" if asked.window else ""
     lookback = f", later runs {show_duration(asked.lookback)} before the watermark" if asked.lookback else ""
     return f"by {asked.cursor_field} from {show_instant(parse_instant(asked.initial_value))} to {until}{window}{lookback}"

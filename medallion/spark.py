@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,22 @@ from medallion.errors import DiskFullError, MedallionError, from_text
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from medallion.config.pipeline import Pipeline
+
 DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
 EXCLUDED = ("org.apache.hadoop:hadoop-client-api", "org.apache.hadoop:hadoop-client-runtime")
 """Delta's coordinate pulls an older Hadoop beside Spark's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """A JDBC driver: its class, and the Maven coordinate that brings it."""
+
+    name: str
+    package: str
+
+
+POSTGRESQL = Driver(name="org.postgresql.Driver", package="org.postgresql:postgresql:42.7.13")
 
 REQUIRED: Mapping[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -52,6 +66,11 @@ LASTING: Mapping[str, str] = {"spark.sql.catalogImplementation": "hive"}
 
 LOG_FILE = Path(tempfile.gettempdir()) / f"medallion-spark-{os.getpid()}.log"
 """What a local Spark says: jars it resolves, warnings. A person sees ours instead."""
+
+
+def packages(pipeline: Pipeline) -> tuple[str, ...]:
+    """What a session needs beside Delta to read the sources of *pipeline*: fetched only where one of them asks for it."""
+    return (POSTGRESQL.package,) if any(source.type == "db" for source in pipeline.sources) else ()
 
 
 def session(name: str, *, packages: Sequence[str] = (), conf: Mapping[str, str] | None = None, master: str = "local[*]") -> SparkSession:
@@ -108,6 +127,11 @@ def _checked(active: SparkSession) -> SparkSession:
     for key in ("spark.sql.session.timeZone", "spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles"):
         active.conf.set(key, REQUIRED[key])
     return active
+
+
+def said(error: BaseException) -> str:
+    """All that Spark tells of an error, the causes that its own text leaves out included."""
+    return f"{error}\n{getattr(error, '_stackTrace', None) or ''}"
 
 
 def failure(said: str, advice: str) -> MedallionError:

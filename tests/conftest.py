@@ -27,9 +27,11 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The one session of the suite: local, with Delta, as small as it goes."""
-    from medallion.spark import session
+    from medallion.spark import POSTGRESQL, session
 
-    made = session("tests", master="local[2]", conf={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "3g"})
+    made = session(
+        "tests", master="local[2]", packages=[POSTGRESQL.package], conf={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "3g"}
+    )
     yield made
     made.stop()
 

@@ -28,7 +28,7 @@ from medallion.events import Listener, Noticed
 from medallion.layout import BronzeLayout
 from medallion.schema import Type, landing_name
 from medallion.source.protocol import Frame, FrameSource
-from medallion.spark import failure
+from medallion.spark import failure, said
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
 
@@ -295,5 +295,5 @@ def _typed(frames: FrameSource) -> Iterator[None]:
     except MedallionError:
         raise
     except Exception as error:
-        said = str(error)
-        raise frames.failure(said) or failure(said, "run the same command again: it resumes after the last entry") from error
+        told = said(error)
+        raise frames.failure(told) or failure(told, "run the same command again: it resumes after the last entry") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,6 +167,7 @@ def promote(
 def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told: Told, work: Callable[[Flow, Selection], Outcome]) -> int:
     """Runs *work* with everything that it needs, tells of it, and gives its exit status."""
     from medallion.pipeline import Flow, select
+    from medallion.spark import packages
 
     clock = SystemClock()
     try:
@@ -178,7 +179,7 @@ def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told
                 clock=clock,
                 listener=heard.listener,
                 stop=stop,
-                start_spark=lambda name: start_spark(name, **lasting(loaded.pipeline)),
+                start_spark=lambda name: start_spark(name, packages(loaded.pipeline), **lasting(loaded.pipeline)),
             )
             outcome = work(flow, select(loaded.pipeline, names))
     except MedallionError as error:
@@ -202,8 +203,8 @@ def lasting(pipeline: Pipeline) -> dict[str, bool]:
     return {"lasting": True} if pipeline.platform.silver.catalog == "spark_catalog" else {}
 
 
-def start_spark(name: str, *, lasting: bool = False) -> SparkSession:
-    """The session of this process. Raises MedallionError where there can be none."""
+def start_spark(name: str, packages: Sequence[str] = (), *, lasting: bool = False) -> SparkSession:
+    """The session of this process, with *packages* beside Delta. Raises MedallionError where there can be none."""
     from medallion.spark import LASTING, session
 
-    return session(name, conf=LASTING if lasting else None)
+    return session(name, packages=packages, conf=LASTING if lasting else None)

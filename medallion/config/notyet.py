@@ -26,8 +26,8 @@ def of_platform(platform: Platform) -> Iterator[Refusal]:
 
 def of_source(source: Source) -> Iterator[Refusal]:
     """What of a source is not built yet."""
-    if source.type not in ("api", "custom"):
-        yield ("type",), f"{source.type} is not built in this version; api and custom are"
+    if source.type == "file":
+        yield ("type",), "file is not built in this version; api, db and custom are"
     if source.parent is not None and source.incremental is not None:
         yield ("parent",), "incremental requests from another source's records are not built in this version"
     if source.api is not None and source.api.concurrency == "auto":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from medallion.config.api import Api
 from medallion.config.auth import AUTH_GROUP, ApiKeyAuth, CustomAuth
 from medallion.config.custom import SOURCE_GROUP, is_module_class
+from medallion.config.db import Db
 from medallion.config.filled import placeholders
 from medallion.config.node import Path
 from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
@@ -19,6 +20,7 @@ Breach = tuple[Path, str]
 SECTIONS = ("api", "db", "file", "custom")
 _DELTA_REFUSES = " ,;{}()\n\t="
 _TELLING_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token"})
+_TELLING_OPTIONS = frozenset({"user", "password", "sslpassword"})
 _TELLING_PARAMS = frozenset({"api_key", "apikey", "api-key", "access_token", "auth_token", "client_secret", "password"})
 
 
@@ -35,10 +37,36 @@ def of_source(source: Source) -> Iterator[Breach]:
             (source.type, "incremental"),
             "asks only for what is new, and load_pattern full is a complete snapshot: use cdc or current_history, or take it out",
         )
+    if source.type == "db" and source.db is not None:
+        for path, message in _of_db(source.db):
+            yield ("db", *path), message
     if source.type == "api" and source.api is not None:
         for path, message in _of_api(source.api):
             yield ("api", *path), message
     yield from _of_parent(source)
+
+
+def _of_db(db: Db) -> Iterator[Breach]:
+    if db.url is None:
+        yield ("url",), "required: jdbc:postgresql://host:port/database"
+    elif not db.url.startswith("jdbc:postgresql://"):
+        yield ("url",), f"must be jdbc:postgresql://host:port/database, the one engine of this version, got {db.url.split('@')[-1][:60]!r}"
+    else:
+        parts = urlsplit(db.url.removeprefix("jdbc:"))
+        if "@" in parts.netloc or {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)} & _TELLING_OPTIONS:
+            yield ("url",), "must not carry credentials: they stand in user and, as a secret reference, in password"
+    if (db.table is None) == (db.query is None):
+        yield ("table",), "give a table or a query, and not both"
+    elif db.table is not None and not all(part.strip() for part in db.table.split(".")):
+        yield ("table",), f"must be a table or schema.table, got {db.table!r}"
+    if db.query is not None and db.query.rstrip().endswith(";"):
+        yield ("query",), "must be one SELECT without a semicolon: it is read as part of another"
+    if db.predicates and db.partition is not None:
+        yield ("predicates",), "say how the read is cut, and so does partition: take one of the two out"
+    if db.partition is not None and db.query is not None and db.partition.column is None:
+        yield ("partition", "column"), "required with query: only a table has a primary key to find it by"
+    if db.incremental is not None and db.incremental.sorted:
+        yield ("incremental", "sorted"), "says nothing for a database, whose parts are read side by side: take it out"
 
 
 def of_classes(source: Source, allowed: Sequence[str]) -> Iterator[Breach]:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from medallion.config.api import Api
 from medallion.config.condition import parse_condition
 from medallion.config.custom import Custom
+from medallion.config.db import Db
 from medallion.config.incremental import Incremental
 from medallion.config.values import Duration, Section, parse_duration
 
@@ -81,7 +82,7 @@ class Source(Section):
     """Requests are made from another source's records."""
     api: Api | None = None
     """An HTTP endpoint."""
-    db: dict[str, Any] | None = None
+    db: Db | None = None
     """A database query."""
     file: dict[str, Any] | None = None
     """A set of files."""
@@ -96,6 +97,5 @@ class Source(Section):
     @property
     def incremental(self) -> Incremental | None:
         """How only what is new is asked for, whatever the type; None: everything is."""
-        if self.type == "custom":
-            return self.custom.incremental if self.custom is not None else None
-        return self.api.incremental if self.api is not None else None
+        section = {"api": self.api, "db": self.db, "custom": self.custom}.get(self.type)
+        return None if section is None else section.incremental

@@ -124,11 +124,13 @@ def fingerprint(source: Source) -> str:
         if custom["incremental"]:
             custom["incremental"].pop("sorted")
         asked["custom"] = custom
+    if source.db is not None:
+        names = {"url", "table", "query", "predicates", "session_init", "incremental"}
+        asked["db"] = source.db.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)
     if source.parent is not None:
         asked["parent"] = source.parent.model_dump(mode="json", exclude={"on_missing"}, exclude_defaults=True)
-    for name in ("db", "file"):
-        if getattr(source, name) is not None:
-            asked[name] = source.model_dump(mode="json", include={name})[name]
+    if source.file is not None:
+        asked["file"] = source.file
     return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
 
 

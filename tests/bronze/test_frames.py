@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +14,13 @@ import pytest
 from bronze_fakes import DAY, LAYOUT
 from bronze_fakes import source as api_source
 from frame_fakes import FrameLake, Queries
+from frame_kill_driver import FRAMES
 
 from medallion.bronze.entry import ChunkEntry, SchemaEntry
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.errors import QualityError, SourceUnavailable, TerminatedError
+from medallion.failpoint import VARIABLE
 from medallion.stop import StopFlag
 from medallion.verify import check_log
 
@@ -128,3 +134,25 @@ def test_no_rows_are_a_result(spark: SparkSession, tmp_path: Path) -> None:
     assert (done.rows, done.chunks) == (0, 0)
     with pytest.raises(SourceUnavailable, match="the source says no"):
         lake.extract(Queries(["SELECT raise_error('no such source') id"]), source())
+
+
+@pytest.mark.slow
+def test_a_killed_run_and_a_killed_resume_leave_each_row_once(spark: SparkSession, tmp_path: Path) -> None:
+    """SIGKILL with the first frame's files written and no entry, then behind its entry: the rest is read, and nothing twice."""
+    here = Path(__file__).parent
+    for place, landed in (("chunk.uploaded:1", []), ("entry.after:3", list(range(10)))):
+        environment = os.environ | {VARIABLE: place, "PYTHONPATH": f"{here}{os.pathsep}{here.parent.parent}"}
+        killed = subprocess.run(
+            [sys.executable, str(here / "frame_kill_driver.py"), str(tmp_path)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+        )
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert sorted(FrameLake.of(spark, tmp_path).ids()) == landed
+    lake, rest = FrameLake.of(spark, tmp_path), Queries(FRAMES)
+    done = lake.extract(rest, source())
+    assert (done.resumed, done.rows, rest.asked) == (True, 30, FRAMES[1:])
+    assert sorted(lake.ids()) == list(range(30))

@@ -328,10 +328,9 @@ def test_what_is_not_built_yet_is_refused_by_name(loaded, small, setting) -> Non
     assert set(alone.value.problems) < set(among_others.value.problems)
 
 
-@pytest.mark.parametrize("kind", ["db", "file"])
-def test_other_sources_are_not_built_yet(loaded, small, kind) -> None:
-    """A source that is not an api is refused as not built, though its section is there."""
-    text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", f"    type: {kind}\n    {kind}: {{a: 1}}")
+def test_files_are_not_built_yet(loaded, small) -> None:
+    """A source of files is refused as not built, though its section is there."""
+    text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", "    type: file\n    file: {a: 1}")
 
     with pytest.raises(NotYetError):
         loaded(text)
@@ -392,3 +391,40 @@ def test_a_table_of_another_pipeline_needs_no_source(problems) -> None:
     assert not problems(text % bronze)
     assert [found.path for found in problems(text % "")] == ["silver.a.source"]
     assert [found.path for found in problems((text % bronze).replace(", sequence_by: [at]", ""))] == ["silver.a.sequence_by"]
+
+
+DB = "jdbc:postgresql://db.example.com:5432/shop"
+
+
+@pytest.mark.parametrize(
+    ("db", "path", "says"),
+    [
+        ("{table: a}", "url", "required"),
+        ("{url: 'jdbc:mysql://a/b', table: a}", "url", "jdbc:postgresql"),
+        (f"{{url: '{DB}?user=a&password=b', table: a}}", "url", "credentials"),
+        ("{url: 'jdbc:postgresql://a:b@h/c', table: a}", "url", "credentials"),
+        (f"{{url: '{DB}', table: a, password: hunter2}}", "password", "reference"),
+        (f"{{url: '{DB}'}}", "table", "or a query"),
+        (f"{{url: '{DB}', table: a, query: SELECT 1}}", "table", "not both"),
+        (f"{{url: '{DB}', table: a.}}", "table", "schema.table"),
+        (f"{{url: '{DB}', query: SELECT 1;}}", "query", "semicolon"),
+        (f"{{url: '{DB}', query: SELECT 1, partition: {{num_partitions: 2}}}}", "partition.column", "required with query"),
+        (f"{{url: '{DB}', table: a, partition: {{}}, predicates: [a < 1, a >= 1]}}", "predicates", "partition"),
+        (f"{{url: '{DB}', table: a, partition: {{num_partitions: 0}}}}", "partition.num_partitions", "1 or more"),
+        (f"{{url: '{DB}', table: a, fetchsize: 7}}", "fetchsize", "did you mean fetch_size?"),
+    ],
+)
+def test_what_is_wrong_with_a_database_is_found_at_load(problems, small, db, path, says) -> None:
+    """Each with the path of its key, and never with what may be a password."""
+    text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", f"    type: db\n    db: {db}")
+    found = problems(text)
+    assert [(one.path, says in one.message) for one in found] == [(f"sources.airlines.db.{path}", True)]
+    assert "hunter2" not in str(found)
+
+
+def test_a_database_loads(problems, small) -> None:
+    """Table or query, ranges or predicates, all or only what is new."""
+    parts = "user: reader, password: 'secret:env:DB_PASSWORD', fetch_size: 500, session_init: SET work_mem = '64MB'"
+    for what in (f"table: sales.orders, partition: {{num_partitions: 8}}, {parts}", "query: SELECT 1 AS id, predicates: [id < 5, id >= 5]"):
+        text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", f"    type: db\n    db: {{url: '{DB}', {what}}}")
+        assert problems(text) == []

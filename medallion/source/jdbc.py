@@ -1,0 +1,219 @@
+"""A database as frames: Spark's executors read it over JDBC, in ranges side by side, up to an end that was taken before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from medallion.config.db import Db
+from medallion.config.names import closest
+from medallion.config.values import parse_instant, show_instant
+from medallion.errors import AuthError, MedallionError, SourceError, SourceUnavailable
+from medallion.events import Listener, Noticed
+from medallion.source.protocol import DONE, Frame, Lane, Window
+from medallion.source.sql import as_text, bounds, highest, primary_key, quoted, range_of, relation
+from medallion.spark import POSTGRESQL, Driver
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CONNECT_SECONDS = 10
+_NUMBERS = ("byte", "short", "integer", "long", "float", "double")
+_REFUSED = re.compile(r"password|authentication|no pg_hba\.conf entry|role \S+ does not exist|permission denied", re.IGNORECASE)
+_AWAY = re.compile(
+    r"Connection to \S+ refused|connection attempt failed|I/O error occurred|terminating connection|"
+    r"the database system is|too many clients|connection slots|This connection has been closed",
+    re.IGNORECASE,
+)
+
+
+def host(url: str) -> str:
+    """The server and database of a JDBC URL, without its options."""
+    return url.removeprefix("jdbc:").partition("?")[0]
+
+
+def shown(db: Db) -> str:
+    """What is read, for people."""
+    what = f"table {db.table}" if db.table is not None else f"query {' '.join((db.query or '').split())}"
+    if db.predicates:
+        parts = f", {len(db.predicates)} predicates"
+    elif db.partition is not None:
+        parts = f", {db.partition.num_partitions} ranges of {db.partition.column or 'the primary key'}"
+    else:
+        parts = ""
+    return f"{host(db.url or '')}: {what}{parts}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JdbcFrames:
+    """The FrameSource of a database: a frame for each lane. *source* is its name, for sentences."""
+
+    source: str
+    db: Db
+    password: str | None = field(repr=False)
+    listener: Listener
+    driver: Driver = POSTGRESQL
+
+    def ceiling(self, spark: SparkSession) -> datetime | None:
+        """Right behind the highest value of the cursor column; None: there is none yet."""
+        incremental = self.db.incremental
+        if incremental is None:
+            return None
+        kinds = self._kinds(spark)
+        self._cursor(kinds)
+        row = self._load(spark, highest(relation(self.db), incremental.cursor_field, kinds[incremental.cursor_field])).collect()[0]
+        if row[0] is None:
+            return None
+        try:
+            return parse_instant(row[0]) + timedelta(microseconds=1)
+        except (ValueError, OverflowError) as error:
+            raise SourceError(
+                f"{self.source}: the highest {incremental.cursor_field} is {row[0]}, "
+                "behind which no run can end; leave such rows out by a query"
+            ) from error
+
+    def frames(self, spark: SparkSession, lanes: Sequence[Lane]) -> Iterator[Frame]:
+        """See FrameSource: each lane is one frame, however many queries it takes."""
+        kinds = self._kinds(spark)
+        self._cursor(kinds)
+        columns = [as_text(name, _inexact(*kind)) for name, kind in kinds.items()]
+        for lane in lanes:
+            asked = f"SELECT {', '.join(columns)} FROM ({relation(self.db)}) AS {quoted('rows')}{self._where(lane.window, kinds)}"
+            start = lane.window.start
+            position = {} if start is None else {"start": show_instant(start)}
+            yield Frame(lane=lane.name, position=position, next=DONE, rows=self._parts(spark, asked, kinds))
+
+    def failure(self, said: str) -> MedallionError | None:
+        """Refused, away, or a sentence of the database's own."""
+        where = f"{self.source}: {host(self.db.url or '')}"
+        if self.driver.name in said and "ClassNotFoundException" in said:
+            return MedallionError(
+                f"{self.source}: this Spark session has no {self.driver.name}; start it with --packages {self.driver.package}, "
+                "or let a process of its own fetch it"
+            )
+        found = re.search(r"PSQLException: (.+)", said)
+        if found is None:
+            return None
+        sentence = " ".join(found[1].split())[:300].rstrip(".")
+        if _AWAY.search(sentence):
+            return SourceUnavailable(f"{where} cannot be reached ({sentence}); run again when it is back: it resumes")
+        if _REFUSED.search(sentence):
+            return AuthError(f"{where} refuses user {self.db.user} ({sentence}); see db.user and db.password")
+        return SourceError(f"{where} does not give {self._what} ({sentence})")
+
+    @property
+    def _what(self) -> str:
+        return f"table {self.db.table}" if self.db.table is not None else "the query"
+
+    def _kinds(self, spark: SparkSession) -> Mapping[str, tuple[Any, Mapping[str, Any]]]:
+        """Columns, by name: the type that Spark reads, as JSON, and what the driver says of it. Asks the database, for no row."""
+        fields = self._load(spark, relation(self.db)).schema.jsonValue()["fields"]
+        return {field["name"]: (field["type"], field["metadata"]) for field in fields}
+
+    def _cursor(self, kinds: Mapping[str, tuple[Any, Any]]) -> None:
+        """Raises SourceError where the cursor's column is not there, or is none of dates."""
+        if self.db.incremental is None:
+            return
+        name = self.db.incremental.cursor_field
+        self._known(name, kinds, "cursor_field")
+        if kinds[name][0] not in ("date", "timestamp", "timestamp_ntz"):
+            raise SourceError(f"{self.source}: db.incremental.cursor_field {name} is {kinds[name][0]}; it must be a date or a timestamp")
+
+    def _known(self, name: str, kinds: Mapping[str, Any], key: str) -> None:
+        if name not in kinds:
+            meant = closest(name, kinds)
+            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(kinds)}"
+            raise SourceError(f"{self.source}: {self._what} has no column {name} ({key}); {hint}")
+
+    def _parts(self, spark: SparkSession, asked: str, kinds: Mapping[str, tuple[Any, Any]]) -> DataFrame:
+        """The rows of *asked*, by as many queries as the configuration says."""
+        if self.db.predicates:
+            properties = self._options() | {"user": self.db.user or "", "password": self.password or ""}
+            predicates = [f"({predicate})" for predicate in self.db.predicates]
+            return spark.read.jdbc(self.db.url or "", f"({asked}) AS {quoted('part')}", predicates=predicates, properties=properties)
+        column = self._partition_column(spark, kinds)
+        if self.db.partition is None or column is None:
+            return self._load(spark, asked)
+        lower, upper = self.db.partition.lower, self.db.partition.upper
+        if lower is None or upper is None:
+            least, most = self._load(spark, bounds(asked, column, kinds[column][0])).collect()[0]
+            if least is None or most is None:
+                return self._load(spark, asked)
+            lower, upper = least if lower is None else lower, most if upper is None else upper
+        return self._load(
+            spark,
+            asked,
+            partitionColumn=column,
+            lowerBound=str(lower),
+            upperBound=str(upper),
+            numPartitions=str(self.db.partition.num_partitions),
+        )
+
+    def _partition_column(self, spark: SparkSession, kinds: Mapping[str, tuple[Any, Any]]) -> str | None:
+        partition = self.db.partition
+        if partition is None:
+            return None
+        if partition.column is not None:
+            self._known(partition.column, kinds, "partition.column")
+            if not _ranged(kinds[partition.column]):
+                kind = kinds[partition.column][0]
+                raise SourceError(
+                    f"{self.source}: db.partition.column {partition.column} is {kind}; it must be a number, a date or a timestamp"
+                )
+            return partition.column
+        assert self.db.table is not None, "a query names its column"
+        found = [row[0] for row in self._load(spark, primary_key(self.db.table)).collect()]
+        if len(found) == 1 and _ranged(kinds[found[0]]):
+            return str(found[0])
+        key = f"its primary key is ({', '.join(found)})" if found else "it has no primary key"
+        sentence = f"table {self.db.table} is read by one query, since {key}; name a number, date or timestamp in db.partition.column"
+        self.listener(Noticed(subject=self.source, sentence=sentence))
+        return None
+
+    def _where(self, window: Window, kinds: Mapping[str, tuple[Any, Any]]) -> str:
+        if self.db.incremental is None:
+            return ""
+        name = self.db.incremental.cursor_field
+        return f" WHERE {range_of(name, kinds[name][0], window)}"
+
+    def _options(self) -> dict[str, str]:
+        options = {
+            "driver": self.driver.name,
+            "fetchsize": str(self.db.fetch_size),
+            "preferTimestampNTZ": "true",
+            "connectTimeout": str(CONNECT_SECONDS),
+            "loginTimeout": str(CONNECT_SECONDS),
+            "ApplicationName": "medallion",
+        }
+        return options if self.db.session_init is None else options | {"sessionInitStatement": self.db.session_init}
+
+    def _load(self, spark: SparkSession, asked: str, **more: str) -> DataFrame:
+        reader = spark.read.format("jdbc").options(**self._options(), **more).option("url", self.db.url)
+        if self.db.user is not None:
+            reader = reader.option("user", self.db.user)
+        if self.password is not None:
+            reader = reader.option("password", self.password)
+        return reader.option("dbtable", f"({asked}) AS {quoted('part')}").load()
+
+
+def _ranged(kind: tuple[Any, Mapping[str, Any]]) -> bool:
+    """Whether Spark can cut a column of this type into ranges."""
+    known = kind[0] in (*_NUMBERS, "date", "timestamp", "timestamp_ntz") or str(kind[0]).startswith("decimal(")
+    return known and _inexact(*kind) is None
+
+
+def _inexact(kind: Any, told: Mapping[str, Any]) -> str | None:
+    """The type to cast a column to where Spark's own *kind* would not hold its values; *told* is what the driver says of it."""
+    theirs = told.get("jdbcClientType", "")
+    if theirs in ("time", "timetz") or (theirs in ("bit", "varbit") and kind == "binary"):
+        return "text"
+    if theirs not in ("numeric", "_numeric"):
+        return None
+    element = kind
+    while isinstance(element, dict):
+        element = element["elementType"]
+    kept = int(str(element).rstrip(")").rpartition(",")[2])  # Spark gives numbers of any length 18 digits behind the point, and rounds
+    return None if kept == told["scale"] else "text" if element is kind else "text[]"
