@@ -30,6 +30,9 @@ class Queries:
     top: datetime | None = None
     fail_after: int | None = None
     rescued: str | None = None
+    stop: StopFlag | None = None
+    """Requested when query *stop_at* is given."""
+    stop_at: int | None = None
     asked: list[str] = field(default_factory=list)
 
     def ceiling(self, spark: SparkSession) -> datetime | None:  # noqa: ARG002
@@ -43,6 +46,8 @@ class Queries:
                     raise SourceUnavailable("the database went away")
                 query = self.queries[number].format(start=lane.window.start, end=lane.window.end)
                 self.asked.append(query)
+                if self.stop is not None and number == self.stop_at:
+                    self.stop.request()
                 after = DONE if number + 1 == len(self.queries) else {"query": number + 1}
                 yield Frame(lane=lane.name, position={"query": number}, next=after, rows=spark.sql(query), rescued=self.rescued)
 
