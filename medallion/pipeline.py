@@ -212,7 +212,7 @@ def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bo
     if starting is not None and needs_jvm(flow.pipeline):
         starting.result()
     sources = extract_all(flow, selection.sources, options, session=None if starting is None else starting.result)
-    if starting is None or _must_end(flow, [one.error for one in sources]):
+    if starting is None or not selection.entities or _must_end(flow, [one.error for one in sources]):
         entities = tuple(EntityOutcome(entity=one.entity, status="skipped") for one in selection.entities)
     else:
         if not starting.done():
