@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import typer
 
@@ -198,7 +198,13 @@ def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told
     return outcome.exit_status
 
 
-def lasting(pipeline: Pipeline) -> dict[str, bool]:
+class Lasting(TypedDict, total=False):
+    """What :func:`lasting` says."""
+
+    lasting: bool
+
+
+def lasting(pipeline: Pipeline) -> Lasting:
     """How :func:`start_spark` is told that tables in Spark's own catalog shall be there in the next process too."""
     return {"lasting": True} if pipeline.platform.silver.catalog == "spark_catalog" else {}
 
