@@ -14,7 +14,7 @@ from medallion.config.values import parse_instant, show_instant
 from medallion.errors import AuthError, MedallionError, SourceError, SourceUnavailable
 from medallion.events import Listener, Noticed
 from medallion.source.protocol import DONE, Frame, Lane, Window
-from medallion.source.sql import as_text, bounds, highest, primary_key, quoted, range_of, relation
+from medallion.source.sql import Kind, bounds, highest, primary_key, quoted, range_of, relation, selected
 from medallion.spark import POSTGRESQL, Driver
 
 if TYPE_CHECKING:
@@ -48,6 +48,34 @@ def shown(db: Db) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column: its type as Spark reads it, and what the driver says of it."""
+
+    kind: Kind
+    told: Mapping[str, Any]
+
+    @property
+    def ranged(self) -> bool:
+        """Whether Spark can cut it into ranges."""
+        known = self.kind in (*_NUMBERS, "date", "timestamp", "timestamp_ntz") or str(self.kind).startswith("decimal(")
+        return known and self.cast is None
+
+    @property
+    def cast(self) -> str | None:
+        """The type to cast it to where Spark's own would not hold its values; None: it holds them."""
+        theirs = self.told.get("jdbcClientType", "")
+        if theirs in ("time", "timetz") or (theirs in ("bit", "varbit") and self.kind == "binary"):
+            return "text"
+        if theirs not in ("numeric", "_numeric"):
+            return None
+        element = self.kind
+        while not isinstance(element, str):
+            element = element["elementType"]
+        kept = int(element.rstrip(")").rpartition(",")[2])  # Spark gives numbers of any length 18 digits behind the point, and rounds
+        return None if kept == self.told["scale"] else "text" if element is self.kind else "text[]"
+
+
+@dataclass(frozen=True, kw_only=True)
 class JdbcFrames:
     """The FrameSource of a database: a frame for each lane. *source* is its name, for sentences."""
 
@@ -64,7 +92,8 @@ class JdbcFrames:
             return None
         kinds = self._kinds(spark)
         self._cursor(kinds)
-        row = self._load(spark, highest(relation(self.db), incremental.cursor_field, kinds[incremental.cursor_field])).collect()[0]
+        name = incremental.cursor_field
+        row = self._load(spark, highest(relation(self.db), name, kinds[name].kind)).collect()[0]
         if row[0] is None:
             return None
         try:
@@ -79,12 +108,13 @@ class JdbcFrames:
         """See FrameSource: each lane is one frame, however many queries it takes."""
         kinds = self._kinds(spark)
         self._cursor(kinds)
-        columns = [as_text(name, _inexact(*kind)) for name, kind in kinds.items()]
+        columns = [selected(name, column.kind, column.cast) for name, column in kinds.items()]
         for lane in lanes:
-            asked = f"SELECT {', '.join(columns)} FROM ({relation(self.db)}) AS {quoted('rows')}{self._where(lane.window, kinds)}"
+            inside = f"SELECT * FROM ({relation(self.db)}) AS {quoted('rows')}{self._where(lane.window, kinds)}"
+            asked = f"SELECT {', '.join(columns)} FROM ({inside}) AS {quoted('inside')}"
             start = lane.window.start
             position = {} if start is None else {"start": show_instant(start)}
-            yield Frame(lane=lane.name, position=position, next=DONE, rows=self._parts(spark, asked, kinds))
+            yield Frame(lane=lane.name, position=position, next=DONE, rows=self._parts(spark, asked, inside, kinds))
 
     def failure(self, said: str) -> MedallionError | None:
         """Refused, away, or a sentence of the database's own."""
@@ -108,19 +138,19 @@ class JdbcFrames:
     def _what(self) -> str:
         return f"table {self.db.table}" if self.db.table is not None else "the query"
 
-    def _kinds(self, spark: SparkSession) -> Mapping[str, tuple[Any, Mapping[str, Any]]]:
-        """Columns, by name: the type that Spark reads, as JSON, and what the driver says of it. Asks the database, for no row."""
+    def _kinds(self, spark: SparkSession) -> Mapping[str, Column]:
+        """Columns, by name. Asks the database, for no row."""
         fields = self._load(spark, relation(self.db)).schema.jsonValue()["fields"]
-        return {field["name"]: (field["type"], field["metadata"]) for field in fields}
+        return {field["name"]: Column(kind=field["type"], told=field["metadata"]) for field in fields}
 
-    def _cursor(self, kinds: Mapping[str, tuple[Any, Any]]) -> None:
+    def _cursor(self, kinds: Mapping[str, Column]) -> None:
         """Raises SourceError where the cursor's column is not there, or is none of dates."""
         if self.db.incremental is None:
             return
         name = self.db.incremental.cursor_field
         self._known(name, kinds, "cursor_field")
-        if kinds[name][0] not in ("date", "timestamp", "timestamp_ntz"):
-            raise SourceError(f"{self.source}: db.incremental.cursor_field {name} is {kinds[name][0]}; it must be a date or a timestamp")
+        if kinds[name].kind not in ("date", "timestamp", "timestamp_ntz"):
+            raise SourceError(f"{self.source}: db.incremental.cursor_field {name} is {kinds[name].kind}; it must be a date or a timestamp")
 
     def _known(self, name: str, kinds: Mapping[str, Any], key: str) -> None:
         if name not in kinds:
@@ -128,8 +158,8 @@ class JdbcFrames:
             hint = f"did you mean {meant}?" if meant else f"there are {', '.join(kinds)}"
             raise SourceError(f"{self.source}: {self._what} has no column {name} ({key}); {hint}")
 
-    def _parts(self, spark: SparkSession, asked: str, kinds: Mapping[str, tuple[Any, Any]]) -> DataFrame:
-        """The rows of *asked*, by as many queries as the configuration says."""
+    def _parts(self, spark: SparkSession, asked: str, inside: str, kinds: Mapping[str, Column]) -> DataFrame:
+        """The rows of *asked*, by as many queries as the configuration says; *inside* are they before casts."""
         if self.db.predicates:
             properties = self._options() | {"user": self.db.user or "", "password": self.password or ""}
             predicates = [f"({predicate})" for predicate in self.db.predicates]
@@ -139,7 +169,7 @@ class JdbcFrames:
             return self._load(spark, asked)
         lower, upper = self.db.partition.lower, self.db.partition.upper
         if lower is None or upper is None:
-            least, most = self._load(spark, bounds(asked, column, kinds[column][0])).collect()[0]
+            least, most = self._load(spark, bounds(inside, column, kinds[column].kind)).collect()[0]
             if least is None or most is None:
                 return self._load(spark, asked)
             lower, upper = least if lower is None else lower, most if upper is None else upper
@@ -152,32 +182,32 @@ class JdbcFrames:
             numPartitions=str(self.db.partition.num_partitions),
         )
 
-    def _partition_column(self, spark: SparkSession, kinds: Mapping[str, tuple[Any, Any]]) -> str | None:
+    def _partition_column(self, spark: SparkSession, kinds: Mapping[str, Column]) -> str | None:
         partition = self.db.partition
         if partition is None:
             return None
         if partition.column is not None:
             self._known(partition.column, kinds, "partition.column")
-            if not _ranged(kinds[partition.column]):
-                kind = kinds[partition.column][0]
+            if not kinds[partition.column].ranged:
+                kind = kinds[partition.column].kind
                 raise SourceError(
                     f"{self.source}: db.partition.column {partition.column} is {kind}; it must be a number, a date or a timestamp"
                 )
             return partition.column
         assert self.db.table is not None, "a query names its column"
         found = [row[0] for row in self._load(spark, primary_key(self.db.table)).collect()]
-        if len(found) == 1 and _ranged(kinds[found[0]]):
+        if len(found) == 1 and kinds[found[0]].ranged:
             return str(found[0])
         key = f"its primary key is ({', '.join(found)})" if found else "it has no primary key"
         sentence = f"table {self.db.table} is read by one query, since {key}; name a number, date or timestamp in db.partition.column"
         self.listener(Noticed(subject=self.source, sentence=sentence))
         return None
 
-    def _where(self, window: Window, kinds: Mapping[str, tuple[Any, Any]]) -> str:
+    def _where(self, window: Window, kinds: Mapping[str, Column]) -> str:
         if self.db.incremental is None:
             return ""
         name = self.db.incremental.cursor_field
-        return f" WHERE {range_of(name, kinds[name][0], window)}"
+        return f" WHERE {range_of(name, kinds[name].kind, window)}"
 
     def _options(self) -> dict[str, str]:
         options = {
@@ -197,23 +227,3 @@ class JdbcFrames:
         if self.password is not None:
             reader = reader.option("password", self.password)
         return reader.option("dbtable", f"({asked}) AS {quoted('part')}").load()
-
-
-def _ranged(kind: tuple[Any, Mapping[str, Any]]) -> bool:
-    """Whether Spark can cut a column of this type into ranges."""
-    known = kind[0] in (*_NUMBERS, "date", "timestamp", "timestamp_ntz") or str(kind[0]).startswith("decimal(")
-    return known and _inexact(*kind) is None
-
-
-def _inexact(kind: Any, told: Mapping[str, Any]) -> str | None:
-    """The type to cast a column to where Spark's own *kind* would not hold its values; *told* is what the driver says of it."""
-    theirs = told.get("jdbcClientType", "")
-    if theirs in ("time", "timetz") or (theirs in ("bit", "varbit") and kind == "binary"):
-        return "text"
-    if theirs not in ("numeric", "_numeric"):
-        return None
-    element = kind
-    while isinstance(element, dict):
-        element = element["elementType"]
-    kept = int(str(element).rstrip(")").rpartition(",")[2])  # Spark gives numbers of any length 18 digits behind the point, and rounds
-    return None if kept == told["scale"] else "text" if element is kind else "text[]"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeAlias
 
 from medallion.config.db import Db
 from medallion.source.protocol import Window
 
+Kind: TypeAlias = str | Mapping[str, Any]
+"""The type of a column as Spark reads it, in its JSON."""
 _BIGINT = 9_200_000_000_000_000_000
 """Within what a bound can be, also after it was a double."""
 
@@ -28,17 +31,17 @@ def table_name(table: str) -> str:
 
 
 def relation(db: Db) -> str:
-    """The rows that are read, all of them."""
-    return db.query.strip() if db.query is not None else f"SELECT * FROM {table_name(db.table or '')}"
+    """The rows that are read, all of them. A query ends with a line, since its last one may be a comment."""
+    return f"{db.query.strip()}\n" if db.query is not None else f"SELECT * FROM {table_name(db.table or '')}"
 
 
-def range_of(column: str, kind: Any, window: Window) -> str:
+def range_of(column: str, kind: Kind, window: Window) -> str:
     """The condition for rows of ``[start, end)``, an open side left out; *kind* is the column's type as Spark has it."""
     sides = [f"{quoted(column)} {sign} {_moment(at, kind)}" for sign, at in ((">=", window.start), ("<", window.end)) if at is not None]
     return " AND ".join(sides) or "true"
 
 
-def highest(relation: str, column: str, kind: Any) -> str:
+def highest(relation: str, column: str, kind: Kind) -> str:
     """The highest value of a column of dates or timestamps, in ISO 8601; null: there is no row."""
     most = f"max({quoted(column)})"
     naive = f"{most} AT TIME ZONE 'UTC'" if kind == "timestamp" else f"CAST({most} AS timestamp)"
@@ -48,7 +51,7 @@ def highest(relation: str, column: str, kind: Any) -> str:
     )
 
 
-def bounds(relation: str, column: str, kind: Any) -> str:
+def bounds(relation: str, column: str, kind: Kind) -> str:
     """The lowest and the highest value of a column, as Spark reads the bounds of a partitioned read."""
     least, most = f"min({quoted(column)})", f"max({quoted(column)})"
     if kind == "timestamp":
@@ -67,12 +70,14 @@ def primary_key(table: str) -> str:
     )
 
 
-def as_text(column: str, cast: str | None) -> str:
-    """The column, cast to *cast* where the driver would not give it exactly."""
+def selected(column: str, kind: Kind, cast: str | None) -> str:
+    """The column in a SELECT: cast to *cast* where the driver would not give it exactly; a timestamp without a zone is one in UTC."""
     name = quoted(column)
-    return name if cast is None else f"CAST({name} AS {cast}) AS {name}"
+    if cast is not None:
+        return f"CAST({name} AS {cast}) AS {name}"
+    return f"{name} AT TIME ZONE 'UTC' AS {name}" if kind == "timestamp_ntz" else name
 
 
-def _moment(at: datetime, kind: Any) -> str:
+def _moment(at: datetime, kind: Kind) -> str:
     utc = at.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
     return f"TIMESTAMPTZ '{utc}+00'" if kind == "timestamp" else f"TIMESTAMP '{utc}'"
