@@ -141,7 +141,7 @@ def test_no_rows_are_a_result(spark: SparkSession, tmp_path: Path) -> None:
 def test_a_killed_run_and_a_killed_resume_leave_each_row_once(spark: SparkSession, tmp_path: Path) -> None:
     """SIGKILL with the first frame's files written and no entry, then behind its entry: the rest is read, and nothing twice."""
     here = Path(__file__).parent
-    for place, landed in (("chunk.uploaded:1", []), ("entry.after:3", list(range(10)))):
+    for place, landed in (("chunk.uploaded:1", []), ("entry.after:2", list(range(10)))):
         environment = os.environ | {VARIABLE: place, "PYTHONPATH": f"{here}{os.pathsep}{here.parent.parent}"}
         killed = subprocess.run(
             [sys.executable, str(here / "frame_kill_driver.py"), str(tmp_path)],
