@@ -84,9 +84,13 @@ def unless_stopped(spark: SparkSession, stop: StopFlag, work: Callable[[], T]) -
 
     with ThreadPoolExecutor(1, thread_name_prefix="frames") as worker:
         doing = worker.submit(tagged)
-        while not wait([doing], timeout=_LOOK_EVERY).done:
-            if stop.requested:
-                spark.interruptTag(tag)
+        try:
+            while not wait([doing], timeout=_LOOK_EVERY).done:
+                if stop.requested:
+                    spark.interruptTag(tag)
+        except BaseException:  # an interrupt from the keyboard must not wait for the job's own end
+            spark.interruptTag(tag)
+            raise
         if stop.requested and doing.exception() is not None:
             stop.check()
         return doing.result()
