@@ -108,7 +108,7 @@ def extract(
     async_http: given.AsyncHttp = None,
     api_rps: given.ApiRps = None,
 ) -> int:
-    """Reads the sources into Bronze, and nothing else. Needs no Java."""
+    """Reads the sources into Bronze, and nothing else. Needs no Java, unless a source is a database."""
     from medallion.bronze.opening import ExtractOptions
     from medallion.pipeline import Selection as Selected
     from medallion.pipeline import run as run_all
