@@ -29,6 +29,7 @@ from medallion.config.values import RUN_DATE
 from medallion.errors import ConfigError, MedallionError, Problem, TerminatedError, worst
 from medallion.events import Failed, Listener, Noticed, PromotionCompleted, PromotionOpened
 from medallion.layout import BronzeLayout
+from medallion.policy.budget import RetryBudget
 from medallion.policy.limiter import Rate
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.open import open_pages
@@ -152,7 +153,8 @@ def extract_all(
     configuration says stop or SIGTERM came.
     """
     rate = flow.pipeline.run.rate_limit_rps
-    hosts = Hosts(clock=flow.clock, rate=None if rate is None else Rate(rps=rate))
+    budget = RetryBudget(**flow.pipeline.run.retry_budget.model_dump())
+    hosts = Hosts(clock=flow.clock, rate=None if rate is None else Rate(rps=rate), budget=budget)
     outcomes: list[SourceOutcome] = []
     with tempfile.TemporaryDirectory(prefix="medallion-spool-") as spool:
         for source in parents_first(sources):

@@ -181,7 +181,11 @@ def _incremental(asked: Incremental, kind: str) -> str:
 
 
 def _pace(api: Api, otherwise: float | None) -> str:
-    at_once = f"{api.concurrency} at once" if api.async_ else "one at a time"
+    at_once = (
+        ("as many at once as the host bears" if api.concurrency == "auto" else f"{api.concurrency} at once")
+        if api.async_
+        else "one at a time"
+    )
     rate = api.rate_limit.rps if api.rate_limit else otherwise
     limited = f", at most {rate:g} a second" if rate is not None else ""
     return f"{at_once}{limited}, {api.retry.attempts} attempts each"

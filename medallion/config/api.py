@@ -100,7 +100,7 @@ class Api(Section):
     async_: Annotated[bool, Field(alias="async")] = True
     """false: one request at a time, with requests."""
     concurrency: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = 8
-    """Requests under way at once."""
+    """Requests under way at once; auto: as many as the host bears, found out by its 429 and 503 and by its latency."""
     rate_limit: RateLimit | None = None
     """Per host, shared by all sources; the lowest wins."""
     retry: Retry = Retry()

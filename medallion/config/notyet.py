@@ -30,8 +30,6 @@ def of_source(source: Source) -> Iterator[Refusal]:
         yield ("type",), "file is not built in this version; api, db and custom are"
     if source.parent is not None and source.incremental is not None:
         yield ("parent",), "incremental requests from another source's records are not built in this version"
-    if source.api is not None and source.api.concurrency == "auto":
-        yield ("api", "concurrency"), "auto is not built in this version; give a number"
 
 
 def of_entity(entity: Entity) -> Iterator[Refusal]:

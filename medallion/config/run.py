@@ -40,6 +40,15 @@ class Promote(Section):
         return self
 
 
+class Retries(Section):
+    """How many requests of a run may be repeated in all; beyond it the run stops, resumable."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Of the requests that were sent."""
+    at_least: Annotated[int, Field(ge=0)] = 100
+    """That many whatever the share."""
+
+
 class Run(Section):
     """The run as a whole."""
 
@@ -47,6 +56,8 @@ class Run(Section):
     """Whether the other sources go on when one fails."""
     rate_limit_rps: Annotated[float, Field(gt=0)] | None = None
     """Requests a second and host where a source says nothing of its own."""
+    retry_budget: Retries = Retries()
+    """How many requests of a run may be repeated in all; beyond it the run stops, resumable."""
     allow_classes: tuple[ModuleClass, ...] = ()
     """The module:Class that custom.class and auth.class may name; a class that is an entry point needs no leave."""
     promote: Promote = Promote()

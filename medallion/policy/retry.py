@@ -115,7 +115,7 @@ class _Wait(tenacity.wait.wait_base):
             return wait
         if error.retry_after is not None and error.retry_after > self._cap:
             raise StoppedEarly(
-                f"the host asked to wait for {_spoken(error.retry_after)}, which is more than the {_spoken(self._cap)} that "
+                f"the host asked to wait for {spoken(error.retry_after)}, which is more than the {spoken(self._cap)} that "
                 f"retry_after_cap allows ({error.sentence}); what was read is committed: run the same command again after that time"
             ) from error
         return max(wait, (error.retry_after or SMALLEST_WAIT).total_seconds(), SMALLEST_WAIT.total_seconds())
@@ -135,5 +135,6 @@ def _error(state: tenacity.RetryCallState) -> MedallionError:
     return error
 
 
-def _spoken(duration: timedelta) -> str:
+def spoken(duration: timedelta) -> str:
+    """A duration for people, in whole seconds."""
     return str(timedelta(seconds=round(duration.total_seconds()))) if duration < timedelta(days=999999) else "for ever"

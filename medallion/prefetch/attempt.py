@@ -14,8 +14,9 @@ from medallion.clock import Clock
 from medallion.errors import MedallionError, SourceError, SourceUnavailable, ThrottledError
 from medallion.policy.breaker import Outcome
 from medallion.policy.retry import FailedAttempt, RetryPolicy, async_retrying, retrying
-from medallion.prefetch.hosts import Host, judge, outcome_of
+from medallion.prefetch.hosts import Host, Retries, judge, outcome_of
 from medallion.prefetch.transport import BlockingTransport, Transport
+from medallion.prefetch.width import RequestWidth
 from medallion.source.decode import Decoded
 from medallion.source.http import Endpoint
 from medallion.source.protocol import DONE, Position
@@ -53,6 +54,10 @@ class Asker:
     elsewhere: Callable[[str], Host]
     """Of any other origin, such as that of a token server."""
     policy: RetryPolicy
+    retries: Retries
+    """Of the run."""
+    width: RequestWidth
+    """How many requests are under way at once."""
     clock: Clock
 
     def attempt(self, request: Request, position: Callable[[], Position], *, guess: bool) -> Effects:
@@ -84,16 +89,23 @@ class Asker:
         """When *outgoing* was sent, at its turn at its host, and what came back."""
         host = self.host if outgoing.url.startswith(self.endpoint.root) else self.elsewhere(origin(outgoing.url))
         while True:
+            host.check(self.policy.retry_after_cap)
             wait = host.reserve()
             if wait > 0:
                 yield wait
             if not host.silent():
                 break
+        while (wait := host.admit()) > 0:
+            yield wait
         started = host.enter()
+        self.retries.sent()
         outcome: Outcome = "cancelled"
         try:
             answer = cast(Answer, (yield outgoing))
             outcome = outcome_of(answer.status)
+            host.heed(answer)
+            if host is self.host:
+                self.width.heard(answer.status, started, self.clock.monotonic())
         except SourceError as error:
             outcome = "failed" if isinstance(error, SourceUnavailable) else "ok"
             raise
@@ -144,7 +156,7 @@ class Asker:
             return await once()
 
         # tenacity costs as much as the request itself on a fast network, so it comes in only when there is something to retry.
-        return await async_retrying(self.policy, sleep=self.clock.pause, on_retry=on_retry)(again)
+        return await async_retrying(self.policy, sleep=self.clock.pause, on_retry=self._spending(on_retry))(again)
 
     def fetch_blocking(
         self,
@@ -160,7 +172,14 @@ class Asker:
         def once() -> Fetched:
             return _drive_blocking(self.attempt(request, lambda: position, guess=False), transport, sleep)
 
-        return retrying(self.policy, sleep=sleep, on_retry=on_retry)(once)
+        return retrying(self.policy, sleep=sleep, on_retry=self._spending(on_retry))(once)
+
+    def _spending(self, on_retry: Callable[[FailedAttempt], None]) -> Callable[[FailedAttempt], None]:
+        def spend(failed: FailedAttempt) -> None:
+            self.retries.spend(failed.error.sentence)
+            on_retry(failed)
+
+        return spend
 
 
 async def _drive(effects: Effects, transport: Transport, pause: Callable[[float], Awaitable[None]]) -> Fetched:

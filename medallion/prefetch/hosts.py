@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from medallion.clock import Clock
-from medallion.errors import AuthError, BreakerOpenError, SourceError, SourceUnavailable, ThrottledError
+from medallion.errors import AuthError, BreakerOpenError, SourceError, SourceUnavailable, StoppedEarly, ThrottledError
 from medallion.policy.breaker import Breaker, BreakerPolicy, Outcome, after, before, permits, seconds_until_permitted
-from medallion.policy.limiter import Limiter, Rate, postpone, reserve
-from medallion.policy.retry import parse_retry_after
+from medallion.policy.budget import RetryBudget
+from medallion.policy.limiter import Limiter, Rate, postpone, reserve, seconds_until_room
+from medallion.policy.quota import exhausted_for
+from medallion.policy.retry import parse_retry_after, spoken
 from medallion.source.request import Answer
 
 _SHOWN_OF_BODY = 160
@@ -28,12 +31,15 @@ class Host:
         self._policy: BreakerPolicy | None = None
         self._limiter, self._breaker = Limiter(), Breaker()
         self._counted_at: float | None = None
+        self._sent: deque[float] = deque(maxlen=1)
+        self._new_at = 0.0
 
     def agree(self, rate: Rate | None, policy: BreakerPolicy) -> None:
         """Takes what one more source says into account."""
         with self._lock:
             if rate is not None and (self._rate is None or rate.rps < self._rate.rps):
                 self._rate = rate
+                self._sent = deque(self._sent, maxlen=rate.most_in_a_second)
             if self._policy is None or policy.failures < self._policy.failures:
                 self._policy = policy
 
@@ -42,6 +48,34 @@ class Host:
         with self._lock:
             self._limiter, wait = reserve(self._limiter, self._clock.monotonic(), self._rate)
             return wait
+
+    def admit(self) -> float:
+        """Lets a request that was booked go now, and gives 0; otherwise how long it waits more, since others went late."""
+        with self._lock:
+            if self._rate is None:
+                return 0.0
+            now = self._clock.monotonic()
+            wait = seconds_until_room(self._sent, now, self._rate)
+            if wait == 0.0:
+                self._sent.append(now)
+            return wait
+
+    def heed(self, answer: Answer) -> None:
+        """Takes what *answer* says of the requests that are left: with none, nothing is sent until there are new ones."""
+        if (wait := exhausted_for(answer.headers, self._clock.now())) is not None:
+            with self._lock:
+                self._new_at = max(self._new_at, self._clock.monotonic() + wait.total_seconds())
+                self._limiter = postpone(self._limiter, self._new_at)
+
+    def check(self, cap: timedelta) -> None:
+        """StoppedEarly where no request is left for longer than *cap*."""
+        with self._lock:
+            left = timedelta(seconds=max(0.0, self._new_at - self._clock.monotonic()))
+        if left > cap:
+            raise StoppedEarly(
+                f"{self.name} says that no request is left for {spoken(left)}, which is more than the {spoken(cap)} that retry_after_cap "
+                "allows; what was read is committed: run the same command again after that time"
+            )
 
     def silent(self) -> bool:
         """Whether the host has asked for silence that is not over; what was booked before that must be booked again."""
@@ -85,12 +119,39 @@ class Host:
             self._breaker = after(self._breaker, outcome, now, policy, started=started)
 
 
+class Retries:
+    """The requests of a run and those of them that were repeated, from all threads."""
+
+    def __init__(self, budget: RetryBudget) -> None:
+        self._budget = budget
+        self._lock = threading.Lock()
+        self._requests = self._retries = 0
+
+    def sent(self) -> None:
+        """One more request goes out."""
+        with self._lock:
+            self._requests += 1
+
+    def spend(self, failed: str) -> None:
+        """One more request is to be repeated, since *failed*; StoppedEarly where the budget of the run is used up."""
+        with self._lock:
+            requests, retries = self._requests, self._retries
+            if self._budget.allows(requests=requests, retries=retries):
+                self._retries += 1
+                return
+        raise StoppedEarly(
+            f"{retries} of {requests} requests of this run were repeated, and run.retry_budget allows no more (the last: {failed}); "
+            "what was read is committed: run the same command again when the source is well"
+        )
+
+
 class Hosts:
     """The hosts of a run; safe to share between threads. *rate* holds for sources that say nothing of their own."""
 
-    def __init__(self, *, clock: Clock, rate: Rate | None = None) -> None:
+    def __init__(self, *, clock: Clock, rate: Rate | None = None, budget: RetryBudget | None = None) -> None:
         self._clock = clock
         self._rate = rate
+        self.retries = Retries(budget or RetryBudget())
         self._hosts: dict[str, Host] = {}
         self._lock = threading.Lock()
 
@@ -120,6 +181,8 @@ def judge(answer: Answer, *, shown: str, now: datetime, mask: Callable[[str], st
     if status in (401, 403):
         raise AuthError(f"{said}; check api.auth and what this credential may read")
     retry_after = parse_retry_after(answer.header("retry-after"), now)
+    if status == 429 and retry_after is None:
+        retry_after = exhausted_for(answer.headers, now)
     if status == 429 or (status == 503 and retry_after is not None):
         raise ThrottledError(f"{said}; lower api.rate_limit or api.concurrency if this happens often", retry_after=retry_after)
     if status >= 500 or status == 408:

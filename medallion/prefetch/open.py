@@ -11,6 +11,7 @@ from medallion.config.secret import SecretResolver
 from medallion.config.source import Source
 from medallion.errors import NotYetError, Problem
 from medallion.events import Listener
+from medallion.policy.aimd import WidthPolicy
 from medallion.policy.breaker import BreakerPolicy
 from medallion.policy.limiter import Rate
 from medallion.policy.retry import RetryPolicy
@@ -22,13 +23,11 @@ from medallion.prefetch.parallel import AiohttpTransport
 from medallion.prefetch.prefetcher import Prefetcher
 from medallion.prefetch.sequential import SequentialPrefetcher
 from medallion.prefetch.transport import Caps
+from medallion.prefetch.width import FixedWidth, FoundWidth
 from medallion.source.custom import custom_pages
 from medallion.source.http import endpoint
 from medallion.source.protocol import LaneSource
 from medallion.stop import StopFlag
-
-AUTO_CONCURRENCY = 16
-"""What ``concurrency: auto`` means."""
 
 
 def open_pages(
@@ -53,11 +52,10 @@ def open_pages(
     caps = caps_of(api)
     if not api.async_:
         return SequentialPrefetcher(asker=asker, connect=lambda: RequestsTransport(caps=caps, clock=clock), listener=listener, stop=stop)
-    concurrency = AUTO_CONCURRENCY if api.concurrency == "auto" else api.concurrency
     return Prefetcher(
         asker=asker,
-        connect=lambda: AiohttpTransport(caps=caps, connections=concurrency),
-        concurrency=concurrency,
+        connect=lambda: AiohttpTransport(caps=caps, connections=asker.width.most),
+        concurrency=asker.width.most,
         listener=listener,
         stop=stop,
     )
@@ -72,7 +70,14 @@ def asker_of(source: Source, *, resolver: SecretResolver, hosts: Hosts, clock: C
     retry = RetryPolicy(attempts=api.retry.attempts, longest_wait=api.retry.longest_wait, retry_after_cap=api.retry.retry_after_cap)
     host = hosts.host(asked.origin, rate=rate, policy=breaker)
     return Asker(
-        source=source.name, endpoint=asked, host=host, elsewhere=partial(hosts.host, rate=None, policy=breaker), policy=retry, clock=clock
+        source=source.name,
+        endpoint=asked,
+        host=host,
+        elsewhere=partial(hosts.host, rate=None, policy=breaker),
+        policy=retry,
+        retries=hosts.retries,
+        width=FoundWidth(WidthPolicy()) if api.concurrency == "auto" else FixedWidth(api.concurrency),
+        clock=clock,
     )
 
 

@@ -32,7 +32,8 @@ _LOOK_AT_STOP = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Prefetcher:
-    """A PageSource that keeps up to *concurrency* requests under way over all lanes; how it asks is in *asker*.
+    """A PageSource that keeps up to *concurrency* requests under way over all lanes, fewer where the
+    width of *asker* says so; how it asks is in *asker*.
 
     Pages by number or offset are asked for ahead of the one that says whether there are more; what is behind the end is dropped.
     Pages that wait for the consumer are at most four times *concurrency*, and with the room booked for those under way they
@@ -130,7 +131,7 @@ class _Run:
         """Asks for whatever may be asked for now."""
         if self._settings.stop.requested:
             self.terminate()
-        while not self._over and len(self._tasks) < self._settings.concurrency:
+        while not self._over and len(self._tasks) < self._width():
             if not self.handover.room(self._estimate, self._booked):
                 return
             try:
@@ -148,6 +149,9 @@ class _Run:
         if not self._tasks and not self._active and self._waiting is None:
             self.finish()
 
+    def _width(self) -> int:
+        return min(self._settings.concurrency, self._settings.asker.width.allowed())
+
     def _choose(self) -> tuple[LaneState, Asked] | None:
         """What to ask next: the heads of open lanes, then new lanes, then guesses, evenly over the lanes."""
         for state in self._active:
@@ -162,7 +166,7 @@ class _Run:
                 self._active.append(state)
                 return state, asked
         for number, state in enumerate(self._active):
-            if (asked := state.ask(guesses=self._settings.concurrency * _GUESSES)) is not None:
+            if (asked := state.ask(guesses=self._width() * _GUESSES)) is not None:
                 self._active.append(self._active.pop(number))
                 return state, asked
         return None

@@ -298,7 +298,6 @@ def test_what_is_no_pipeline_at_all_is_refused(loaded, text) -> None:
 
 
 NOT_YET = [
-    "sources.changes.api.concurrency=auto",
     "platform.bronze.formats=[parquet, csv]",
     "platform.bronze.storage_backend=azure",
     "platform.bronze.storage_backend=s3",

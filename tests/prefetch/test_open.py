@@ -9,7 +9,7 @@ from asking import ALL, Asking, eventually, rows
 
 from medallion.clock import SystemClock
 from medallion.errors import TerminatedError
-from medallion.prefetch.open import AUTO_CONCURRENCY
+from medallion.policy.aimd import WidthPolicy
 from medallion.prefetch.prefetcher import Prefetcher
 from medallion.prefetch.sequential import SequentialPrefetcher
 from medallion.source.protocol import DONE, Lane
@@ -54,7 +54,7 @@ def test_the_configuration_chooses_the_way() -> None:
     assert isinstance(many, Prefetcher)
     assert many.concurrency == 3
     assert isinstance(auto, Prefetcher)
-    assert auto.concurrency == AUTO_CONCURRENCY
+    assert auto.concurrency == WidthPolicy().most
 
 
 def test_one_page_is_fetched_while_another_is_read() -> None:
