@@ -35,6 +35,8 @@ LATENCY_MS = 250
 SMALL_CHUNKS = ("--set", "platform.bronze.max_rows_per_file=4000")
 """January is 81,000 rows: with chunks of the usual size there would be no middle to be killed in."""
 UNTIL = "2013-02-01T00:00:00Z"
+SAME_DATE = ("--run-date", UNTIL)
+"""A snapshot's date stands in its table: without one of their own the two lakes would differ by when they were made."""
 
 console = Console()
 clock = SystemClock()
@@ -56,7 +58,7 @@ class Missed(Exception):
 def job(api: RunningApi, lake: Path, output: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The job as a process group of its own; none of it is left at the end."""
     environment = os.environ | api.environment | {"LAKE": str(lake), "FLIGHTS_UNTIL": UNTIL}
-    command = [str(MEDALLION), "run", str(PIPELINE), *SMALL_CHUNKS]
+    command = [str(MEDALLION), "run", str(PIPELINE), *SMALL_CHUNKS, *SAME_DATE]
     with output.open("ab") as sink, subprocess.Popen(command, env=environment, stdout=sink, stderr=sink, start_new_session=True) as run:
         try:
             yield run

@@ -29,7 +29,7 @@ def quickstart(*sets: str, **environ: str) -> Plan:
 
 def test_the_first_request_is_the_one_that_would_be_sent() -> None:
     """With the bounds of the first window and the size of a page; no credential is resolved, none is shown."""
-    changes, airlines = quickstart().sources
+    changes, airlines, *_ = quickstart().sources
 
     assert changes.first_request == (
         "GET http://127.0.0.1:8013/flights/changes?since=2013-01-01T00:00:00Z&until=2013-01-02T00:00:00Z&limit=1000"
@@ -57,9 +57,8 @@ def test_everything_has_its_place() -> None:
     found = quickstart()
 
     assert found.sources[0].lands_in == "/lake/bronze/system=nyc/table=flight_changes"
-    assert [entity.made_of for entity in found.entities] == ["/lake/bronze/system=nyc/table=flight_changes"] * 2 + [
-        "/lake/bronze/system=nyc/table=airlines"
-    ]
+    tables = ["flight_changes", "flight_changes", "airlines", "airports", "planes", "weather"]
+    assert [entity.made_of for entity in found.entities] == [f"/lake/bronze/system=nyc/table={table}" for table in tables]
     assert found.entities[0].table == "/lake/silver/domain=travel/entity=flights_history/v1"
     assert found.entities[0].state == "/lake/_state/quickstart/flights_history/v1"
 
