@@ -201,7 +201,7 @@ def _entity(entity: Entity, pipeline: Pipeline) -> EntityPlan:
     landed = source or entity.bronze
     assert landed is not None, "load refuses a table without a source"
     where = layout_of(pipeline, entity)
-    by_absence = landed.load_pattern == "full"
+    by_absence = landed.load_pattern == "full" and entity.model != "periodic_snapshot"
     return EntityPlan(
         entity=entity.entity,
         made_of=Location.parse(platform.bronze.root).child(BronzeLayout(system=landed.system, table=landed.table).folder).uri,
@@ -240,7 +240,7 @@ def _lines(what: Plan) -> Iterator[str]:
         yield f"table {entity.entity}  {entity.model}"
         yield f"  made of    {entity.made_of}"
         newest = f", newest by {', '.join(entity.sequence_by)}" if entity.sequence_by else ""
-        yield f"  keys       {', '.join(entity.keys)}{newest}"
+        yield f"  keys       {', '.join(entity.keys) or 'none'}{newest}"
         yield f"  deletes    {entity.deletes}"
         yield f"  table      {entity.table}"
         yield f"  state      {entity.state}"

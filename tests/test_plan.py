@@ -60,6 +60,7 @@ def test_everything_has_its_place() -> None:
     tables = ["flight_changes", "flight_changes", "airlines", "airports", "planes", "weather"]
     assert [entity.made_of for entity in found.entities] == [f"/lake/bronze/system=nyc/table={table}" for table in tables]
     assert found.entities[0].table == "/lake/silver/domain=travel/entity=flights_history/v1"
+    assert [entity.deletes for entity in found.entities[2:]] == ["keys that a snapshot lacks"] * 3 + ["none"]
     assert found.entities[0].state == "/lake/_state/quickstart/flights_history/v1"
 
 
