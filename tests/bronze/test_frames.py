@@ -90,9 +90,9 @@ def test_a_run_goes_on_behind_its_last_committed_frame_within_its_frozen_end(spa
 
 
 def test_sigterm_commits_what_is_whole_and_cancels_what_is_being_read(spark: SparkSession, tmp_path: Path) -> None:
-    """The job of the second frame would take minutes; the first one stays, and the run goes on behind it."""
+    """The job of the second frame has 600 tasks of a second each; the first frame stays, and the run goes on behind it."""
     lake, stop = FrameLake.of(spark, tmp_path), StopFlag()
-    endless = "SELECT id, reflect('java.lang.Thread', 'sleep', 600000L) slept FROM range(1, 2)"
+    endless = "SELECT id, reflect('java.lang.Thread', 'sleep', 1000L) slept FROM range(1, 601, 1, 600)"
     with pytest.raises(TerminatedError):
         lake.extract(Queries(["SELECT id FROM range(1)", endless], stop_at=1, stop=stop), source(), stop=stop)
     assert lake.kinds() == ["RunStarted", "SchemaEntry", "ChunkEntry"]
