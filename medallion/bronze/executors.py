@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from medallion.bronze.typed import content, quoted
 from medallion.errors import StorageError
 from medallion.schema import RESCUED, ROW, Type
-from medallion.stop import StopFlag
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-T = TypeVar("T")
-_LOOK_EVERY = 0.5
-"""Seconds between two looks at whether the run shall end."""
 _IN_TASK = (1 << 33) - 1
 """The part of Spark's increasing ids that counts the rows of a task."""
 _MODULUS = 1 << 128
@@ -72,28 +66,6 @@ class Cut:
     bytes: int
     """Of a file, at most: what is larger is cut again, since hashing takes several times as much memory."""
     compression: str
-
-
-def unless_stopped(spark: SparkSession, stop: StopFlag, work: Callable[[], T]) -> T:
-    """What *work* gives; its Spark jobs are cancelled where the run shall end, and TerminatedError is raised."""
-    tag = f"medallion-{uuid.uuid4().hex}"
-
-    def tagged() -> T:
-        spark.addTag(tag)
-        return work()
-
-    with ThreadPoolExecutor(1, thread_name_prefix="frames") as worker:
-        doing = worker.submit(tagged)
-        try:
-            while not wait([doing], timeout=_LOOK_EVERY).done:
-                if stop.requested:
-                    spark.interruptTag(tag)
-        except BaseException:  # an interrupt from the keyboard must not wait for the job's own end
-            spark.interruptTag(tag)
-            raise
-        if stop.requested and doing.exception() is not None:
-            stop.check()
-        return doing.result()
 
 
 def write(frame: DataFrame, folder: str, cut: Cut) -> None:

@@ -88,7 +88,7 @@ class FrameLanding:
             self.say(note)
         renamed = frame.rows.toDF(*[f"c{place}" for place in range(len(fields))])
         rows = renamed.selectExpr(*shaped.columns, f"{shaped.rescued} AS _rescued")
-        files = executors.unless_stopped(self.spark, self.stop, lambda: self._written(rows, shaped.plan.columns))
+        files = self._written(rows, shaped.plan.columns)
         if files.rescued and shaped.parsed and contract.type_changes == "freeze":
             raise QualityError(
                 f"{files.rescued} rows have text that does not fit their column (declared are {', '.join(shaped.parsed)}), and the schema "
