@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -183,23 +183,29 @@ def extract_all(
 def promote_all(
     flow: Flow, spark: SparkSession, entities: Sequence[Entity], *, replay: bool = False, take_over: bool = False
 ) -> tuple[EntityOutcome, ...]:
-    """Each entity's table holds what the log of its Bronze table says, one after the other.
+    """Each entity's table holds what the log of its Bronze table says; outcomes come in the order of *entities*.
 
-    An entity that fails says so in its outcome; the others go on, unless SIGTERM came.
+    Some are promoted side by side, as the configuration says; the listener is called from several threads. An entity that fails
+    says so in its outcome; the others go on, unless SIGTERM came: those that had not begun are skipped then.
     """
-    outcomes: list[EntityOutcome] = []
-    for entity in entities:
+    terminated = threading.Event()
+
+    def outcome(entity: Entity) -> EntityOutcome:
         source, path = _source_name(flow.pipeline, entity), silver_path(flow.pipeline, entity)
         about = EntityOutcome(entity=entity.entity, status="skipped", source=source, path=path)
-        if not any(isinstance(one.error, TerminatedError) for one in outcomes):
-            try:
-                flow.stop.check()
-                about = _promote(flow, spark, entity, about, replay=replay, take_over=take_over)
-            except MedallionError as error:
-                flow.listener(Failed(subject=entity.entity, code=error.code, sentence=error.sentence))
-                about = replace(about, status="failed", error=error)
-        outcomes.append(about)
-    return tuple(outcomes)
+        if terminated.is_set():
+            return about
+        try:
+            flow.stop.check()
+            return _promote(flow, spark, entity, about, replay=replay, take_over=take_over)
+        except MedallionError as error:
+            if isinstance(error, TerminatedError):
+                terminated.set()
+            flow.listener(Failed(subject=entity.entity, code=error.code, sentence=error.sentence))
+            return replace(about, status="failed", error=error)
+
+    with ThreadPoolExecutor(flow.pipeline.run.promote.side_by_side, thread_name_prefix="promote") as workers:
+        return tuple(workers.map(outcome, entities))
 
 
 def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False) -> Outcome:

@@ -28,6 +28,8 @@ class Promote(Section):
     """Of processing_time: from the start of one look to the start of the next."""
     batch: Batch = Batch()
     """How much one micro-batch takes at most."""
+    side_by_side: Annotated[int, Field(ge=1, le=16)] = 2
+    """Silver tables that are promoted at once: while one is planned or commits, the cores work for another."""
     checksum: Literal["full", "size", "none"] = "full"
     """What is checked of each chunk file before it is read: its SHA-256, its size, or nothing."""
 

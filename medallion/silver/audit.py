@@ -147,7 +147,7 @@ def _snapshot_events(
     for time, delivery in by_time.items():
         versions = [placed.version for placed in delivery.chunks]
         mine = known.where(col(POSITION[0]).isin(versions)) if versions else known.limit(0)
-        one = newest(mine.select(*[col(name) for name in [*values, *MARKS]]), keys=entity.keys, values=values, tie="last_wins")
+        one = newest(mine.select(*[col(name) for name in [*values, *MARKS]]), keys=entity.keys, tie="last_wins")
         deduped[time] = {tuple(row[name] for name in entity.keys): row for row in one.collect()}
     for time, there in deduped.items():
         at, run_version = datetime.fromisoformat(time).replace(tzinfo=None), by_time[time].snapshot_version or 0

@@ -10,13 +10,14 @@ from medallion.config.silver import Entity
 from medallion.errors import SequenceTieError
 from medallion.failpoint import failpoint
 from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col
-from medallion.silver.fold import TIES, newest
+from medallion.silver.fold import DELETES, TIES, newest, sequences
 from medallion.silver.models.tables import EVENT, Counts, Tables, event_column, keys_in_table, published
 from medallion.silver.publish import Written, equal, insert_all, set_all
 from medallion.spark import held
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 
 def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
@@ -26,45 +27,51 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
     them leaves nothing that the same batch does not complete. Raises SequenceTieError under ``on_sequence_tie: error``.
     """
     values = [name for name in events.columns if name not in MARKS]
-    keys = keys_in_table(entity)
-    won = newest(events, keys=entity.keys, values=values, tie=entity.on_sequence_tie)
+    told = sequences(events, keys=entity.keys, values=values)
+    ties, deletes = (int(total or 0) for total in told.agg(F.sum(TIES), F.sum(DELETES)).collect()[0])
+    won = newest(events, keys=entity.keys, tie=entity.on_sequence_tie)
     buried = tables.tombstones.frame()
     if buried is not None:
         won = _not_buried(won, buried, entity)
-    source = won.select(*published(values, entity), event_column(), col(DELETE), col(TIES))
-    with held(source) as batch:
-        totals = batch.agg(F.count("*"), F.sum(TIES), F.sum(col(DELETE).cast("long"))).collect()[0]
-        events_left, ties, deletes = (int(total or 0) for total in totals)
-        shown = [name for name in batch.columns if name not in (DELETE, TIES)]
-        schema = tables.target.ensure(batch.select(*[col(name) for name in shown]).schema)
-        if entity.on_sequence_tie == "error":
-            _refuse_ties(batch, tables, keys, ties)
-        if deletes:
-            graves = batch.where(col(DELETE)).select(*[col(name) for name in keys], col(EVENT))
-            tables.tombstones.ensure(graves.schema)
-            tables.tombstones.merge(
-                graves,
-                on=equal(keys),
-                clauses=[
-                    f"WHEN MATCHED AND s.{EVENT} > t.{EVENT} THEN {set_all([EVENT])}",
-                    f"WHEN NOT MATCHED THEN {insert_all([*keys, EVENT])}",
-                ],
-            )
+    source = won.select(*published(values, entity), event_column(), col(DELETE))
+    schema = tables.target.ensure(source.drop(DELETE).schema)
+    if entity.on_sequence_tie == "error":
+        _refuse_ties(told, source, tables, entity, ties)
+    if not deletes:  # one use of the source alone: Delta holds it itself where it must
         failpoint("batch.journal")
-        written = Written()
-        if events_left:
-            columns = [field.name for field in schema.fields if field.name in shown]
-            newer = _outranks(entity)
-            written = tables.target.merge(
-                batch,
-                on=equal(keys),
-                clauses=[
-                    f"WHEN MATCHED AND {newer} AND s.{DELETE} THEN DELETE",
-                    f"WHEN MATCHED AND {newer} THEN {set_all(columns)}",
-                    f"WHEN NOT MATCHED AND NOT s.{DELETE} THEN {insert_all(columns)}",
-                ],
-            )
-    return Counts(ties=ties, written=written)
+        return Counts(ties=ties, written=_merge(source, tables, entity, schema))
+    with held(source) as batch:
+        graves = batch.where(col(DELETE)).select(*[col(name) for name in keys_in_table(entity)], col(EVENT))
+        _bury(graves, tables, entity)
+        failpoint("batch.journal")
+        return Counts(ties=ties, written=_merge(batch, tables, entity, schema))
+
+
+def _merge(source: DataFrame, tables: Tables, entity: Entity, schema: StructType) -> Written:
+    columns = [field.name for field in schema.fields if field.name in source.columns]
+    newer = _outranks(entity)
+    return tables.target.merge(
+        source,
+        on=equal(keys_in_table(entity)),
+        clauses=[
+            f"WHEN MATCHED AND {newer} AND s.{DELETE} THEN DELETE",
+            f"WHEN MATCHED AND {newer} THEN {set_all(columns)}",
+            f"WHEN NOT MATCHED AND NOT s.{DELETE} THEN {insert_all(columns)}",
+        ],
+    )
+
+
+def _bury(graves: DataFrame, tables: Tables, entity: Entity) -> None:
+    keys = keys_in_table(entity)
+    tables.tombstones.ensure(graves.schema)
+    tables.tombstones.merge(
+        graves,
+        on=equal(keys),
+        clauses=[
+            f"WHEN MATCHED AND s.{EVENT} > t.{EVENT} THEN {set_all([EVENT])}",
+            f"WHEN NOT MATCHED THEN {insert_all([*keys, EVENT])}",
+        ],
+    )
 
 
 def _outranks(entity: Entity) -> str:
@@ -92,9 +99,10 @@ def _not_buried(won: DataFrame, tombstones: DataFrame, entity: Entity) -> DataFr
     return won.join(grave, list(entity.keys), "left").where(F.coalesce(~beaten, F.lit(True))).drop("__grave")
 
 
-def _refuse_ties(batch: DataFrame, tables: Tables, keys: list[str], ties: int) -> None:
+def _refuse_ties(told: DataFrame, batch: DataFrame, tables: Tables, entity: Entity, ties: int) -> None:
     """Raises SequenceTieError if events of the batch, or the batch and the table, contest a sequence."""
-    contested = batch.where(col(TIES) > 0).select(*[col(name) for name in keys])
+    keys = keys_in_table(entity)
+    contested = told.where(col(TIES) > 0).select(*published(entity.keys, entity))
     table = tables.target.frame()
     if table is not None:
         values = [name for name in batch.columns if name in table.columns and name not in (*keys, EVENT)]

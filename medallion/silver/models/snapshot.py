@@ -12,7 +12,7 @@ from medallion.config.silver import Entity, Threshold
 from medallion.errors import SnapshotError
 from medallion.layout import quoted
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
-from medallion.silver.fold import TIES, newest
+from medallion.silver.fold import newest
 from medallion.silver.models.tables import EVENT, GONE, Counts, Tables, event_column, keys_in_table, published
 from medallion.silver.publish import equal, insert_all, set_all
 from medallion.spark import held
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def one_row_a_key(events: DataFrame, entity: Entity, logical: datetime) -> tuple[DataFrame, list[str]]:
     """The snapshot's rows, one a key (highest sequence, then position), each an event at the logical time; and its value columns."""
     values = [name for name in events.columns if name not in MARKS]
-    rows = newest(events, keys=entity.keys, values=values, tie="last_wins").drop(TIES)
+    rows = newest(events, keys=entity.keys, tie="last_wins")
     return rows.withColumn(SEQUENCE, F.lit(logical).cast("timestamp")), values
 
 
