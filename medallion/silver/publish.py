@@ -19,7 +19,7 @@ from medallion.layout import quoted
 from medallion.silver.home import is_name
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 _MISSING = frozenset(
     {"DELTA_TABLE_NOT_FOUND", "DELTA_PATH_DOES_NOT_EXIST", "DELTA_MISSING_DELTA_TABLE", "PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND"}
@@ -91,7 +91,7 @@ class DeltaTable:
         """
         there = self.frame()
         if there is None:
-            self._create(schema)
+            self._create(self.spark.createDataFrame([], schema), unless_there=True)
             return schema
         known = {field.name: field for field in there.schema.fields}
         # Spelled, not compared: whether a field may be null is no difference of type.
@@ -118,17 +118,22 @@ class DeltaTable:
             self.spark.sql(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})")
         return StructType([*there.schema.fields, *added])
 
-    def _create(self, schema: StructType) -> None:
-        """The table is there, empty, in its layout; the schema of its catalog is made if it is missing."""
-        known = {field.name for field in schema.fields}
+    def create(self, rows: DataFrame) -> Written:
+        """The table is made of *rows*, in its layout, by one commit; an error of Spark's where somebody else made it meanwhile."""
+        self._create(rows, unless_there=False)
+        return Written(inserted=int(self._newest_commit()["operationMetrics"].get("numOutputRows", 0)))
+
+    def _create(self, rows: DataFrame, *, unless_there: bool) -> None:
+        """The table is there, in its layout; the schema of its catalog is made if it is missing."""
+        known = set(rows.columns)
         for key, columns in (("partition_by", self.layout.partition_by), ("cluster_by", self.layout.cluster_by)):
             if missing := [column for column in columns if column not in known]:
                 message = f"the table has no column {missing[0]!r}; it has {', '.join(sorted(known))}"
                 raise ConfigError([Problem(path=key, message=message)])
         if self.layout == UNSAID and not is_name(self.path):
-            self.spark.createDataFrame([], schema).write.format("delta").mode("ignore").save(self.path)
+            rows.write.format("delta").mode("ignore" if unless_there else "error").save(self.path)
             return
-        clauses = [f"CREATE TABLE IF NOT EXISTS {self.name} USING delta"]
+        clauses = [f"CREATE TABLE {'IF NOT EXISTS ' if unless_there else ''}{self.name} USING delta"]
         if self.layout.partition_by:
             clauses.append(f"PARTITIONED BY ({', '.join(map(quoted, self.layout.partition_by))})")
         if self.layout.cluster_by:
@@ -136,7 +141,7 @@ class DeltaTable:
         if self.layout.properties:
             clauses.append(f"TBLPROPERTIES ({_properties(self.layout.properties)})")
         view = f"medallion_{uuid.uuid4().hex}"
-        self.spark.createDataFrame([], schema).createOrReplaceTempView(view)
+        rows.createOrReplaceTempView(view)
         statement = f"{' '.join(clauses)} AS SELECT * FROM {view}"
         try:
             try:
@@ -188,12 +193,15 @@ class DeltaTable:
             for field in there.schema.fields
         ]
         rows.select(*columns).writeTo(self.name).overwrite(where)
-        told = self.spark.sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()[0]["operationMetrics"]
+        told = self._newest_commit()["operationMetrics"]
         return Written(inserted=int(told.get("numOutputRows", 0)), deleted=int(told.get("numDeletedRows", 0)))
 
     def version(self) -> int:
         """The newest version of the Delta log."""
-        return int(self.spark.sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()[0]["version"])
+        return int(self._newest_commit()["version"])
+
+    def _newest_commit(self) -> Row:
+        return self.spark.sql(f"DESCRIBE HISTORY {self.name} LIMIT 1").collect()[0]
 
     def changed_since(self, version: int) -> bool:
         """Whether any commit after *version* changed rows or columns; true where the history does not reach back so far."""
