@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from test_promote import CURRENT, HISTORY, Lake, row
 
+from medallion.clock import SystemClock
 from medallion.config.pipeline import Pipeline
 from medallion.errors import ChangedTableError, ConfigError, TableRolledBackError
+from medallion.events import Noticed
 from medallion.silver import export
+from medallion.silver.maintain import maintain
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -194,3 +197,21 @@ def test_nested_values_and_instants_are_text_in_csv(spark: SparkSession) -> None
         "s struct<a:string,b:string>, l array<int>, b binary, t timestamp",
     )
     assert tuple(export.as_text(rows).collect()[0])[:3] == ('{"a":"x","b":null}', "[1,null]", "YWI=")
+
+
+def test_upkeep_joins_small_files_and_changes_no_row(lake: Lake) -> None:
+    """A dry run counts, upkeep optimises table and state under the claim of a promotion; the next promotion goes on as ever."""
+    for sequence in (10, 20):
+        lake.bronze.run([row(sequence, "a", sequence)])
+        lake.promote(CURRENT)
+    pipeline = lake.pipeline(CURRENT)
+    before = lake.rows(CURRENT)
+    counted = maintain(lake.spark, pipeline, pipeline.silver[0], lake.state, dry_run=True, clock=SystemClock())
+    assert [kept.removable for kept in counted] == [0, 0]
+    done = maintain(lake.spark, pipeline, pipeline.silver[0], lake.state, dry_run=False, clock=SystemClock())
+    assert [(kept.table.rsplit("/", 1)[-1], kept.joined, kept.written) for kept in done] == [("v1", 2, 1), ("applied", 2, 1)]
+    assert lake.rows(CURRENT) == before
+    heard: list[Any] = []
+    lake.bronze.run([row(30, "a", 30)])
+    assert lake.promote(CURRENT, listener=heard.append).rows == 1
+    assert not [event for event in heard if isinstance(event, Noticed)]
