@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.mark.spark
 def test_samples_are_made_again_byte_for_byte(spark: SparkSession, tmp_path: Path) -> None:
     """One pattern, two models and both formats stand for all."""
-    made = generate(spark, tmp_path, FORMATS["both"], patterns=["full"], models=["scd_type_2", "periodic_snapshot"])
+    made = generate(tmp_path, FORMATS["both"], patterns=["full"], models=["scd_type_2", "periodic_snapshot"], spark=spark)
     assert len(made) == 8
     for file in made:
         assert file.read_bytes() == (FOLDER / file.relative_to(tmp_path)).read_bytes(), file.name
@@ -25,6 +25,6 @@ def test_samples_are_made_again_byte_for_byte(spark: SparkSession, tmp_path: Pat
 @pytest.mark.spark
 def test_only_the_formats_asked_for_are_written(spark: SparkSession, tmp_path: Path) -> None:
     """`--formats csv` writes no Parquet."""
-    made = generate(spark, tmp_path, FORMATS["csv"], patterns=["cdc"], models=[])
+    made = generate(tmp_path, FORMATS["csv"], patterns=["cdc"], models=[], spark=spark)
     assert {file.suffix for file in made} == {".csv"}
     assert sorted(tmp_path.rglob("*.parquet")) == []
