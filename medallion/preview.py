@@ -18,6 +18,7 @@ from medallion.events import Listener, RequestRetried, nobody
 from medallion.prefetch.blocking import RequestsTransport
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.open import asker_of, caps_of
+from medallion.prefetch.route import route_of
 from medallion.source.custom import custom_class, custom_pages
 from medallion.source.incremental import WHOLE, first_lanes
 from medallion.source.protocol import DONE, Lane, Window
@@ -64,7 +65,7 @@ def preview(
     asker = asker_of(source, resolver=resolver, hosts=Hosts(clock=clock), clock=clock, logical_date=logical_date or now)
     position = asker.endpoint.paginator.first()
     request = asker.endpoint.request(asker.endpoint.lane(lane.window), position)
-    transport = RequestsTransport(caps=caps_of(api), clock=clock)
+    transport = RequestsTransport(caps=caps_of(api), clock=clock, route=route_of(api, resolver, f"sources.{source.name}.api"))
     try:
         fetched = asker.fetch_blocking(
             transport,

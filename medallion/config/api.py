@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from medallion.config.auth import Auth, NoAuth
 from medallion.config.incremental import Incremental
 from medallion.config.paging import NoPagination, Pagination
+from medallion.config.secret import WITHIN, check_reference
 from medallion.config.values import Duration, Section, Size, parse_duration, parse_size
 
 
@@ -72,6 +74,62 @@ class Limits(Section):
     """From the request to the last byte."""
 
 
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query or "@" in text:
+        raise ValueError(f"must be scheme and host, such as https://files.example.com, got {text!r}")
+    return text
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+def _proxy(text: str) -> str:
+    parts = urlsplit(text)
+    if text != ENVIRONMENT and (parts.scheme != "http" or not parts.hostname or "@" in text):
+        raise ValueError(f"must be environment, or http://host:port without credentials, got {text.rpartition('@')[2]!r}")
+    return text
+
+
+ENVIRONMENT = "environment"
+
+
+class Proxy(Section):
+    """What requests go through."""
+
+    url: Annotated[str, AfterValidator(_proxy)]
+    """http://host:port; or environment: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say."""
+    username: str | None = None
+    """Stands in the file; it is no secret."""
+    password: Annotated[str | None, WITHIN, AfterValidator(lambda text: text if text is None else check_reference(text))] = None
+    """Reference to the password."""
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Proxy:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        if self.username is not None and self.url == ENVIRONMENT:
+            raise ValueError("username and password need a url: those of a proxy of the environment stand there")
+        return self
+
+
+class Tls(Section):
+    """Whom a connection trusts, and how it shows who asks."""
+
+    ca_bundle: str | None = None
+    """A PEM file of certificates that are trusted in place of the usual ones."""
+    client_certificate: str | None = None
+    """A PEM file with the certificate to show, and its key where client_key is not given."""
+    client_key: str | None = None
+    """A PEM file with the key of client_certificate, without a passphrase."""
+
+    @model_validator(mode="after")
+    def _keys_have_certificates(self) -> Tls:
+        if self.client_key is not None and self.client_certificate is None:
+            raise ValueError("client_key needs client_certificate")
+        return self
+
+
 class Api(Section):
     """An HTTP endpoint."""
 
@@ -109,3 +167,11 @@ class Api(Section):
     """When a host is left alone."""
     limits: Limits = Limits()
     """Caps on one page."""
+    allowed_hosts: tuple[Origin, ...] = ()
+    """Other hosts that next links and redirects may lead to, as scheme and host; they get no credentials, headers or body."""
+    credential_hosts: tuple[Origin, ...] = ()
+    """Those of allowed_hosts that get credentials, headers and body as well."""
+    proxy: Proxy | None = None
+    """What requests go through; without it they go straight, whatever the environment says."""
+    tls: Tls = Tls()
+    """Whom a connection trusts, and how it shows who asks."""

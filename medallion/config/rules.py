@@ -108,6 +108,9 @@ def _of_api(api: Api) -> Iterator[Breach]:
     for path, text in ((("endpoint",), api.endpoint or ""), *((("params", name), str(value)) for name, value in api.params.items())):
         for unknown in re.findall(r"\{(?!run\.date\}|parent\.)([A-Za-z_]+\.[A-Za-z_.]+)\}", text):
             yield path, f"{{{unknown}}} is not known here; {{run.date}} is"
+    for host in api.credential_hosts:
+        if host not in api.allowed_hosts:
+            yield ("credential_hosts",), f"{host} must stand in allowed_hosts too"
     yield from _of_parameters(api)
 
 

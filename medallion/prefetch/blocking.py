@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -16,7 +17,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from medallion.clock import Clock
 from medallion.errors import PageError, SourceError, SourceUnavailable
-from medallion.prefetch.transport import ENCODINGS, Caps, environment_proxy, inflate, too_large
+from medallion.prefetch.route import STRAIGHT, Route
+from medallion.prefetch.transport import ENCODINGS, Caps, inflate, proxy_refused, too_large
 from medallion.source.request import Answer, Request, folded, origin
 
 _PIECE = 1 << 16
@@ -25,13 +27,15 @@ _PIECE = 1 << 16
 class RequestsTransport:
     """One session on one thread; the cap on time holds for the whole answer, also where every byte comes slowly."""
 
-    def __init__(self, *, caps: Caps, clock: Clock) -> None:
+    def __init__(self, *, caps: Caps, clock: Clock, route: Route = STRAIGHT) -> None:
         self._caps = caps
+        self._route = route
         self._clock = clock
         self._session: requests.Session | None = None
 
     def send(self, request: Request) -> Answer:
-        session = self._session or self._open(request)
+        session = self._session or self._open()
+        proxy = self._route.proxy_to(request.url)
         seconds = self._caps.page_timeout.total_seconds()
         try:
             with session.request(
@@ -40,6 +44,7 @@ class RequestsTransport:
                 headers=dict(request.headers),
                 data=request.body,
                 allow_redirects=False,
+                proxies={"http": proxy, "https": proxy} if proxy else {},
                 stream=True,
                 timeout=seconds,
             ) as response:
@@ -50,7 +55,7 @@ class RequestsTransport:
             raise SourceUnavailable(f"{request.shown}: no whole answer within {seconds:g}s (page_timeout)") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             # `from None`: these errors print the URL, which may hold a credential.
-            raise _translated(error, request) from None
+            raise _translated(error, request, self._route.shown) from None
         body = inflate(wire, headers.get("content-encoding"), cap=self._caps.decoded_bytes, request=request)
         return Answer(status=status, headers=headers, body=body, url=request.target, wire_bytes=len(wire))
 
@@ -59,11 +64,15 @@ class RequestsTransport:
             self._session.close()
             self._session = None
 
-    def _open(self, request: Request) -> requests.Session:
-        proxy = environment_proxy(request.url)
+    def _open(self) -> requests.Session:
         session = requests.Session()
-        session.trust_env = False  # .netrc must not add credentials; the proxy is looked up above, once
-        session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+        session.trust_env = False  # .netrc must not add credentials; the proxy is that of the route
+        session.proxies = {}
+        if self._route.ca_bundle is not None:
+            session.verify = self._route.ca_bundle
+        certificate, key = self._route.client_certificate, self._route.client_key
+        if certificate is not None:
+            session.cert = certificate if key is None else (certificate, key)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers.update({"Accept-Encoding": ENCODINGS, "User-Agent": "medallion-foundry"})
         for scheme in ("http://", "https://"):
@@ -140,14 +149,16 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def _translated(error: Exception, request: Request) -> SourceError:
+def _translated(error: Exception, request: Request, way: str) -> SourceError:
     where, here = request.shown, origin(request.url)
     if isinstance(error, requests.exceptions.SSLError):
         return SourceError(f"{where}: the TLS connection to {here} failed; check the certificate and the host's name")
+    if isinstance(error, requests.exceptions.ProxyError) and (found := re.search(r"Tunnel connection failed: (\d{3})", str(error))):
+        return proxy_refused(request, way, int(found[1]))
     if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError, http.client.IncompleteRead)):
         return PageError(f"{where}: the body was cut off")
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema)):
         return SourceError(f"{where}: this is no URL that can be asked")
     if isinstance(error, requests.ConnectionError):
-        return SourceUnavailable(f"{where}: no connection to {here}, or it was closed without an answer")
+        return SourceUnavailable(f"{where}: no connection to {here}{way}, or it was closed without an answer")
     return SourceUnavailable(f"{where}: {type(error).__name__} while {here} was asked")

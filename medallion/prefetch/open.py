@@ -21,6 +21,7 @@ from medallion.prefetch.blocking import RequestsTransport
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.parallel import AiohttpTransport
 from medallion.prefetch.prefetcher import Prefetcher
+from medallion.prefetch.route import route_of
 from medallion.prefetch.sequential import SequentialPrefetcher
 from medallion.prefetch.transport import Caps
 from medallion.prefetch.width import FixedWidth, FoundWidth
@@ -49,12 +50,14 @@ def open_pages(
         return Ahead(name=source.name, source=pages, clock=clock, listener=listener, stop=stop)
     api = _api(source)
     asker = asker_of(source, resolver=resolver, hosts=hosts, clock=clock, logical_date=logical_date)
-    caps = caps_of(api)
+    caps, route = caps_of(api), route_of(api, resolver, f"sources.{source.name}.api")
     if not api.async_:
-        return SequentialPrefetcher(asker=asker, connect=lambda: RequestsTransport(caps=caps, clock=clock), listener=listener, stop=stop)
+        return SequentialPrefetcher(
+            asker=asker, connect=lambda: RequestsTransport(caps=caps, clock=clock, route=route), listener=listener, stop=stop
+        )
     return Prefetcher(
         asker=asker,
-        connect=lambda: AiohttpTransport(caps=caps, connections=asker.width.most),
+        connect=lambda: AiohttpTransport(caps=caps, connections=asker.width.most, route=route),
         concurrency=asker.width.most,
         listener=listener,
         stop=stop,

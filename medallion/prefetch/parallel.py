@@ -8,7 +8,8 @@ import aiohttp
 from yarl import URL
 
 from medallion.errors import PageError, SourceError, SourceUnavailable
-from medallion.prefetch.transport import ENCODINGS, Caps, environment_proxy, inflate, too_large
+from medallion.prefetch.route import STRAIGHT, Route
+from medallion.prefetch.transport import ENCODINGS, Caps, inflate, proxy_refused, too_large
 from medallion.source.request import Answer, Request, folded, origin
 
 _READ_AHEAD = 1 << 18
@@ -18,14 +19,14 @@ _READ_AHEAD = 1 << 18
 class AiohttpTransport:
     """One session, opened at the first request on the running loop; at most *connections* at a time."""
 
-    def __init__(self, *, caps: Caps, connections: int) -> None:
+    def __init__(self, *, caps: Caps, connections: int, route: Route = STRAIGHT) -> None:
         self._caps = caps
+        self._route = route
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
-        self._proxy: str | None = None
 
     async def send(self, request: Request) -> Answer:
-        session = self._session or self._open(request)
+        session = self._session or self._open()
         try:
             async with session.request(
                 request.method,
@@ -33,7 +34,7 @@ class AiohttpTransport:
                 headers=request.headers,
                 data=request.body,
                 allow_redirects=False,
-                proxy=self._proxy,
+                proxy=self._route.proxy_to(request.url),
             ) as response:
                 wire = await self._read(response, request)
                 headers = folded(response.headers.items())
@@ -42,7 +43,7 @@ class AiohttpTransport:
             raise SourceUnavailable(f"{request.shown}: no whole answer within {seconds:g}s (page_timeout)") from None
         except aiohttp.ClientError as error:
             # `from None`: these errors print the URL, which may hold a credential.
-            raise _translated(error, request) from None
+            raise _translated(error, request, self._route.shown) from None
         except (OSError, ValueError) as error:
             raise SourceUnavailable(f"{request.shown}: {type(error).__name__} while the request was sent") from None
         body = inflate(wire, headers.get("content-encoding"), cap=self._caps.decoded_bytes, request=request)
@@ -53,16 +54,15 @@ class AiohttpTransport:
             session, self._session = self._session, None
             await session.close()
 
-    def _open(self, request: Request) -> aiohttp.ClientSession:
-        self._proxy = environment_proxy(request.url)
+    def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections),
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._route.context()),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": ENCODINGS, "User-Agent": "medallion-foundry"},
             timeout=aiohttp.ClientTimeout(total=self._caps.page_timeout.total_seconds()),
             auto_decompress=False,
             read_bufsize=_READ_AHEAD,
-            trust_env=False,  # .netrc must not add credentials; the proxy is looked up above, once
+            trust_env=False,  # .netrc must not add credentials; the proxy is that of the route
         )
         return self._session
 
@@ -85,15 +85,17 @@ class AiohttpTransport:
         return first if len(parts) == 1 else b"".join(parts)
 
 
-def _translated(error: aiohttp.ClientError, request: Request) -> SourceError:
+def _translated(error: aiohttp.ClientError, request: Request, way: str) -> SourceError:
     """The typed error for one of aiohttp's; the most specific kinds first."""
     where, here = request.shown, origin(request.url)
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
         return SourceError(f"{where}: the TLS connection to {here} failed ({_reason(error)}); check the certificate and the host's name")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return proxy_refused(request, way, error.status)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return SourceUnavailable(f"{where}: the host name of {here} cannot be resolved")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return SourceUnavailable(f"{where}: no connection to {here} ({_reason(error)})")
+        return SourceUnavailable(f"{where}: no connection to {here}{way} ({_reason(error)})")
     if isinstance(error, aiohttp.ClientPayloadError):
         return PageError(f"{where}: the body was cut off")
     if isinstance(error, aiohttp.InvalidURL):

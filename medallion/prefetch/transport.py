@@ -6,10 +6,8 @@ import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-from medallion.errors import PageError, PageTooLargeError
+from medallion.errors import PageError, PageTooLargeError, SourceError, SourceUnavailable
 from medallion.source.request import Answer, Request
 
 ENCODINGS = "gzip, deflate"
@@ -68,20 +66,18 @@ def inflate(body: bytes, encoding: str | None, *, cap: int, request: Request) ->
         raise PageError(f"{request.shown}: the {name} body is broken ({error})") from error
 
 
+def proxy_refused(request: Request, way: str, status: int | None) -> SourceError:
+    """The error of a request that did not get past its proxy."""
+    said = "" if status is None else f" with status {status}"
+    sentence = f"{request.shown}: no connection{way}: it refused{said}; check api.proxy"
+    return SourceUnavailable(sentence) if status is not None and status >= 500 else SourceError(sentence)
+
+
 def too_large(request: Request, cap: int, what: str) -> PageTooLargeError:
     """The error of a page with more than *cap* of *what*."""
     return PageTooLargeError(
         f"{request.shown}: the page has more than {cap} {what}; it was cut off there: ask for smaller pages, or raise api.limits"
     )
-
-
-def environment_proxy(url: str) -> str | None:
-    """The proxy that the environment names for the host of *url*, asked once; None for a direct connection."""
-    parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _inflated(body: bytes, *, cap: int, request: Request, raw: bool) -> bytes:

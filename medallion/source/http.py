@@ -17,7 +17,7 @@ from medallion.config.secret import SecretResolver
 from medallion.config.source import Source
 from medallion.config.values import RUN_DATE, show_instant
 from medallion.errors import ConfigError, NotYetError, OriginError, PageError, Problem, SourceError
-from medallion.source.auth import Auth, Flow
+from medallion.source.auth import Anonymous, Auth, Flow
 from medallion.source.authorise import authorise
 from medallion.source.decode import Decoded, PageDecoder
 from medallion.source.follow import paginator
@@ -33,7 +33,10 @@ _NO_RECORDS = Decoded(records=[], found={})
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Everything that is asked of one source goes to the host of *base*, which the configuration names and no answer can change."""
+    """Everything that is asked of one source goes to the host of *base*, which the configuration names and no answer can change.
+
+    Next links and redirects may lead to the origins *allowed* too; credentials, headers and bodies go to those of them in *trusted* only.
+    """
 
     base: Request
     auth: Auth
@@ -41,6 +44,8 @@ class Endpoint:
     decoder: PageDecoder
     start_param: str | None
     end_param: str | None
+    allowed: frozenset[str] = frozenset()
+    trusted: frozenset[str] = frozenset()
     on_missing: Literal["skip", "fail"] | None = None
     """Whether a lane may be answered with 404 or 410 from the start; None: lanes are not those of a parent's records."""
     mask: Callable[[str], str]
@@ -63,16 +68,16 @@ class Endpoint:
         return self._at_home(self.paginator.request(lane, position), "the next link")
 
     def exchange(self, request: Request) -> Flow:
-        """What to send, with credentials, so that *request* is answered; redirects are followed within the origin only.
+        """What to send, with credentials, so that *request* is answered; redirects are followed to where it may be sent only.
 
         The generator raises OriginError before anything is sent elsewhere, SourceError after too many redirects.
         """
-        answer = yield from self.auth.flow(request)
+        answer = yield from self._auth(request).flow(request)
         for _ in range(MOST_REDIRECTS):
             if not 300 <= answer.status < 400 or answer.header("location") is None:
                 return answer
             request = self._at_home(_redirected(request, answer), "a redirect")
-            answer = yield from self.auth.flow(request)
+            answer = yield from self._auth(request).flow(request)
         raise SourceError(f"{request.shown}: more than {MOST_REDIRECTS} redirects one after the other; correct base_url or endpoint")
 
     def decode(self, answer: Answer, *, request: Request) -> Decoded:
@@ -125,14 +130,34 @@ class Endpoint:
             there = origin(request.url)
         except ValueError:
             there = "no web address"
+        if there in self.allowed:
+            return self._abroad(request, there, what)
         if there != self.origin:
             raise OriginError(
                 f"{what} of {self.base.shown} leads to {there} instead of {self.origin}; nothing was sent there: "
-                "credentials stay with the host that base_url names"
+                "credentials stay with the host that base_url names; name the other one in api.allowed_hosts if it may be asked"
             )
         # Put together from our own host, so that no library below can read the host of this URL in another way.
         parts = urlsplit(request.url)
         return replace(request, url=f"{root}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}")
+
+    def _abroad(self, request: Request, there: str, what: str) -> Request:
+        """*request* as it may go to *there*: to a host that is not trusted, by GET, with nothing of ours but what the link says."""
+        parts = urlsplit(request.url)
+        moved = replace(request, url=f"{there}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}")
+        if there in self.trusted:
+            return moved
+        if request.method != "GET":
+            raise OriginError(
+                f"{what} of {self.base.shown} leads a {request.method} to {there}, which gets no body of ours; nothing was sent there: "
+                "name it in api.credential_hosts if it may have it"
+            )
+        return replace(moved, headers=tuple((name, value) for name, value in request.headers if name.lower() == "accept"), body=None)
+
+    def _auth(self, request: Request) -> Auth:
+        if request.url.startswith(self.root) or origin(request.url) in self.trusted:
+            return self.auth
+        return Anonymous()
 
 
 def endpoint(source: Source, resolver: SecretResolver, *, clock: Clock, logical_date: datetime | None = None) -> Endpoint:
@@ -149,6 +174,8 @@ def endpoint(source: Source, resolver: SecretResolver, *, clock: Clock, logical_
     return Endpoint(
         base=replace(base, hidden=auth.params),
         auth=auth,
+        allowed=frozenset(map(origin, api.allowed_hosts)),
+        trusted=frozenset(map(origin, api.credential_hosts)),
         paginator=rule,
         decoder=PageDecoder(api.records_path, rule.paths),
         start_param=api.incremental.start_param if api.incremental else None,

@@ -119,3 +119,22 @@ def test_404_behind_a_full_page_is_an_error_with_a_hint(way: dict[str, Any]) -> 
         error = Asking(server.url).fail(**way, pagination={"type": "page", "size": 2})
     assert type(error) is SourceError
     assert "set total_path" in error.sentence
+
+
+@pytest.mark.parametrize("how", ["redirect", "link"])
+def test_an_allowed_host_is_followed_without_credentials(way: dict[str, Any], how: str) -> None:
+    """It gets the URL and nothing of ours; only one that is listed for it gets the credential, in a header of any name."""
+    key = {"type": "api_key", "name": "X-Api-Key", "value": "secret:env:KEY"}
+
+    def lead(seen: Seen) -> Reply:
+        to = f"{other.url}/p?page=2"
+        return redirect(to) if how == "redirect" else json_reply({"data": [{"id": 7}]}, ("Link", f'<{to}>; rel="next"'))
+
+    with serve(lambda _: json_reply({"data": [{"id": 8}]})) as other, serve(lead) as server:
+        settings = {"auth": key, "pagination": {"type": "link"}, "headers": {"X-Tenant": "t"}, "allowed_hosts": [other.url]}
+        assert Asking(server.url).read(**way, **settings)[-1] == 8
+        assert Asking(server.url).read(**way, **settings, credential_hosts=[other.url])[-1] == 8
+    without, trusted = (seen.headers for seen in other.seen)
+    assert "x-api-key" not in without
+    assert "x-tenant" not in without
+    assert (trusted["x-api-key"], trusted["x-tenant"]) == (SECRET, "t")

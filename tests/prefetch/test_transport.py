@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medallion.errors import PageError, PageTooLargeError
-from medallion.prefetch.transport import environment_proxy, inflate
+from medallion.prefetch.transport import inflate
 from medallion.source.request import Request
 
 P = Request(url="http://h/p")
@@ -71,16 +71,3 @@ def test_a_bomb_stops_at_the_cap() -> None:
     """A thousand to one: no more than the cap is ever unpacked."""
     with pytest.raises(PageTooLargeError, match="more than 1000 decoded bytes"):
         inflate(gzip.compress(b"\0" * 10_000_000), "gzip", cap=1000, request=P)
-
-
-def test_proxies_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy for the scheme, unless the host is excepted."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    assert environment_proxy("https://h/x") is None
-    monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    monkeypatch.setenv("no_proxy", "inside.example")
-    assert environment_proxy("https://h/x") == "http://proxy:3128"
-    assert environment_proxy("http://h/x") is None
-    assert environment_proxy("https://inside.example:8443/x") is None
