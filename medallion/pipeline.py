@@ -188,15 +188,18 @@ def promote_all(
     Some are promoted side by side, as the configuration says; the listener is called from several threads. An entity that fails
     says so in its outcome; the others go on, unless SIGTERM came: those that had not begun are skipped then.
     """
-    terminated = threading.Event()
+    terminated, looking = threading.Event(), threading.Lock()
 
     def outcome(entity: Entity) -> EntityOutcome:
         source, path = _source_name(flow.pipeline, entity), silver_path(flow.pipeline, entity)
         about = EntityOutcome(entity=entity.entity, status="skipped", source=source, path=path)
-        if terminated.is_set():
-            return about
         try:
-            flow.stop.check()
+            with looking:  # of those that have not begun, one says that the run was stopped
+                if terminated.is_set():
+                    return about
+                if flow.stop.requested:
+                    terminated.set()
+                flow.stop.check()
             return _promote(flow, spark, entity, about, replay=replay, take_over=take_over)
         except MedallionError as error:
             if isinstance(error, TerminatedError):

@@ -246,13 +246,13 @@ def promoting(monkeypatch: pytest.MonkeyPatch, **errors: MedallionError) -> list
 
 
 def test_what_a_failed_source_committed_is_promoted_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All entities are tried, one after the other, in one session that was named after the pipeline."""
+    """All entities are tried, in one session that was named after the pipeline."""
     done = promoting(monkeypatch, y=ChecksumError("a chunk is not what it was"))
     heard = Heard()
     with serve(only_b_works) as server:
         pipeline = described(tmp_path, server.url)
         outcome = run(flow_of(pipeline, heard), select(pipeline), NOW)
-    assert done == [("x", "p"), ("b", "p"), ("z", "p")]
+    assert sorted(done) == [("b", "p"), ("x", "p"), ("z", "p")]
     assert heard.failures == ["a EXT002", "y STG008"]
     assert outcome.exit_status == 5
     x = outcome.entities[0]
