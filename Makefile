@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 WITH_JAVA = JAVA_HOME="$$(scripts/check_java.sh)" && export JAVA_HOME &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup java quickstart pull-the-plug test-fast test lint bench docs clean
+.PHONY: help setup java quickstart pull-the-plug test-fast test test-slow lint bench docs clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test-fast: setup ## the tests that need no Java and kill nothing (ARGS="-k name"
 
 test: setup ## all tests
 	$(WITH_JAVA) $(PYTHON) -m pytest $(ARGS)
+
+test-slow: setup ## the models on 5,000 histories each (HISTORIES=n for another number)
+	$(WITH_JAVA) MEDALLION_HISTORIES="$(or $(HISTORIES),5000)" $(PYTHON) -m pytest tests/silver/test_models.py tests/silver/test_ledger.py $(ARGS)
 
 lint: setup ## style, types, import contract, generated files
 	.venv/bin/ruff check .

@@ -34,17 +34,7 @@ def of_source(source: Source) -> Iterator[Refusal]:
 
 def of_entity(entity: Entity) -> Iterator[Refusal]:
     """What of a Silver table is not built yet."""
-    if entity.profile is not None:
-        yield ("profile",), "profiles are not built in this version; give a model"
-    if entity.model == "incremental_merge":
-        yield ("model",), f"{entity.model} is not built in this version; the others are"
-    if entity.deletes not in (None, "hard"):
-        yield ("deletes",), f"{entity.deletes} is not built in this version; hard is"
-    if entity.on_sequence_tie == "quarantine":
-        yield ("on_sequence_tie",), "quarantine is not built in this version; last_wins, delete_wins and error are"
     asked = {
-        "apply_as_truncates": entity.apply_as_truncates is not None,
-        "ignore_null_updates": entity.ignore_null_updates not in (False, ()),
         "expectations": bool(entity.expectations),
         "max_quarantined": entity.max_quarantined is not None,
     }

@@ -13,7 +13,7 @@ from medallion.config.db import Db
 from medallion.config.filled import placeholders
 from medallion.config.node import Path
 from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
-from medallion.config.silver import Entity
+from medallion.config.silver import DELETED_AT, Entity
 from medallion.config.source import Source
 
 Breach = tuple[Path, str]
@@ -209,6 +209,8 @@ def of_entity(entity: Entity, load_pattern: str | None) -> Iterator[Breach]:
     for name in entity.keys:
         if name in (entity.except_column_list or ()):
             yield ("except_column_list",), f"must not name the key {name}: the table would lose its identity"
+    yield from _of_deletes(entity, load_pattern)
+    yield from _of_nulls(entity)
     yield from _of_history(entity)
     yield from _of_rename(entity)
     if load_pattern == "full":
@@ -216,6 +218,40 @@ def of_entity(entity: Entity, load_pattern: str | None) -> Iterator[Breach]:
             yield ("apply_as_deletes",), "says nothing for a full snapshot, which deletes by absence"
         if entity.on_sequence_tie != "last_wins" and "on_sequence_tie" in entity.model_fields_set:
             yield ("on_sequence_tie",), "says nothing for a full snapshot, whose last row of a key counts"
+
+
+def _of_deletes(entity: Entity, load_pattern: str | None) -> Iterator[Breach]:
+    """What deletes and truncates mean to the model."""
+    if entity.model == "periodic_snapshot":
+        for key in sorted({"deletes", "apply_as_truncates"} & _said(entity)):
+            yield (key,), "says nothing for periodic_snapshot, which keeps rows as they came"
+        return
+    if entity.apply_as_truncates is not None and load_pattern == "full":
+        yield ("apply_as_truncates",), "says nothing for a full snapshot, which deletes by absence"
+    if entity.apply_as_truncates is not None and entity.deletes == "ignore":
+        yield ("deletes",), "ignore contradicts apply_as_truncates, which deletes every key: take one of the two out"
+    if entity.model == "incremental_merge":
+        marked = {*entity.keys, *(entity.column_list or ()), *entity.rename.values()}
+        if entity.deletes in (None, "soft") and DELETED_AT in marked:
+            yield ("rename",), f"{DELETED_AT} is the column in which incremental_merge marks deleted rows: rename the one of the data"
+    elif entity.deletes == "soft":
+        yield ("deletes",), f"soft keeps the row and marks it, which incremental_merge does; {entity.model} has no deleted rows to show"
+    elif entity.deletes == "hard" and entity.model == "scd_type_2":
+        yield ("deletes",), "says nothing for scd_type_2, where a delete closes the row and history stays"
+    elif entity.deletes == "ignore" and (load_pattern == "full" or entity.model == "full_merge_dedupe"):
+        yield ("deletes",), f"ignore would keep what a snapshot lacks, which {entity.model} does not: incremental_merge does"
+
+
+def _of_nulls(entity: Entity) -> Iterator[Breach]:
+    """Which nulls say nothing."""
+    asked = entity.ignore_null_updates
+    if entity.model == "periodic_snapshot" and asked not in (False, ()):
+        yield ("ignore_null_updates",), "says nothing for periodic_snapshot, which keeps rows as they came"
+    for name in asked if isinstance(asked, tuple) else ():
+        if name in entity.keys:
+            yield ("ignore_null_updates",), f"{name} is a key and never null"
+        elif not _shown(entity, name):
+            yield ("ignore_null_updates",), f"{name} is not shown by the table: its column list leaves it out"
 
 
 def _of_history(entity: Entity) -> Iterator[Breach]:

@@ -11,6 +11,18 @@ from medallion.config.values import Section
 
 Model = Literal["scd_type_1", "scd_type_2", "incremental_merge", "full_merge_dedupe", "periodic_snapshot"]
 Column = Annotated[str, Field(min_length=1)]
+Profile = Literal["analytics", "operational", "merge_ready", "cdc_delta", "snapshot"]
+
+PROFILES: dict[Profile, Model] = {
+    "analytics": "scd_type_2",
+    "operational": "scd_type_1",
+    "merge_ready": "full_merge_dedupe",
+    "cdc_delta": "incremental_merge",
+    "snapshot": "periodic_snapshot",
+}
+"""The model that each profile stands for."""
+DELETED_AT = "_deleted_at"
+"""The column that incremental_merge adds: the latest delete of a key that has no newer upsert."""
 
 
 class BronzeTable(Section):
@@ -81,8 +93,9 @@ class Entity(Section):
     """Generation of the table; part of its path."""
     model: Model | None = None
     """What the table holds; exactly one of model and profile."""
-    profile: str | None = None
-    """A preset in place of a model."""
+    profile: Profile | None = None
+    """A preset in place of a model: analytics (scd_type_2), operational (scd_type_1), merge_ready (full_merge_dedupe),
+    cdc_delta (incremental_merge), snapshot (periodic_snapshot)."""
     keys: tuple[Column, ...] = ()
     """Columns that tell rows apart; a row where one is null is quarantined."""
     sequence_by: tuple[Column, ...] = ()
@@ -90,9 +103,10 @@ class Entity(Section):
     apply_as_deletes: str | None = None
     """SQL condition on a Bronze row: it deletes its key."""
     apply_as_truncates: str | None = None
-    """SQL condition on a Bronze row: it deletes every key."""
+    """SQL condition on a Bronze row: it deletes every key at its sequence, and needs no key itself."""
     deletes: Literal["hard", "soft", "ignore"] | None = None
-    """What a delete does to the row; null: what the model says."""
+    """What a delete does to the row: it goes (hard), it stays and is marked in _deleted_at (soft), nothing (ignore).
+    Default: soft for incremental_merge, hard for other tables of current rows; scd_type_2 closes the row."""
     column_list: tuple[Column, ...] | None = None
     """Columns that the table shows; the keys are always among them."""
     except_column_list: tuple[Column, ...] | None = None
@@ -102,7 +116,7 @@ class Entity(Section):
     track_history_except_column_list: tuple[Column, ...] | None = None
     """scd_type_2: columns whose change opens no new row."""
     ignore_null_updates: bool | tuple[Column, ...] = False
-    """Whether a null means "not said": true, or the columns for which it does."""
+    """Whether a null means "not said", so that the value before it stays: true, or the columns for which it does."""
     on_sequence_tie: Literal["last_wins", "delete_wins", "quarantine", "error"] = "last_wins"
     """Two events of one key have one sequence and different content: which one counts."""
     history_columns: HistoryColumns = HistoryColumns()
@@ -132,9 +146,16 @@ class Entity(Section):
     table_properties: dict[str, str] = {}
     """Delta table properties, set where they differ; others stay."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _model_of_profile(cls, told: Any) -> Any:
+        if isinstance(told, dict) and told.get("model") is None and told.get("profile") in PROFILES:
+            return {**told, "model": PROFILES[told["profile"]]}
+        return told
+
     @model_validator(mode="after")
     def _says_one_thing(self) -> Entity:
-        if (self.model is None) == (self.profile is None):
+        if self.model is None or (self.profile is not None and self.model != PROFILES[self.profile]):
             raise ValueError("give exactly one of model and profile")
         if self.source is not None and self.bronze is not None:
             raise ValueError("give source or bronze, not both")
@@ -144,6 +165,6 @@ class Entity(Section):
             raise ValueError("give column_list or except_column_list, not both")
         if self.track_history_column_list is not None and self.track_history_except_column_list is not None:
             raise ValueError("give track_history_column_list or track_history_except_column_list, not both")
-        if self.model not in ("periodic_snapshot", None) and not self.keys:
+        if self.model != "periodic_snapshot" and not self.keys:
             raise ValueError("keys: required, the columns that tell rows apart")
         return self

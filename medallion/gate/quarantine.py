@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NULL_KEY = "NULL_KEY"
 NULL_SEQUENCE = "NULL_SEQUENCE"
+SEQUENCE_TIE = "SEQUENCE_TIE"
 
 
 def reason(keys: Sequence[Column], sequence: Sequence[Column]) -> Column:

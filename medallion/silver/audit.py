@@ -5,24 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Row as SparkRow
 from pyspark.sql import functions as F
 
 from medallion.bronze.entry import ChunkEntry
 from medallion.config.pipeline import Pipeline
-from medallion.config.silver import Entity
+from medallion.config.silver import DELETED_AT, Entity
 from medallion.gate import checksum
 from medallion.silver import applied, slices
 from medallion.silver.batch import tables
-from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col, events, marked, normalized, tracked_columns, value_columns
+from medallion.silver.events import (
+    DELETE,
+    MARKS,
+    POSITION,
+    SEQUENCE,
+    TRUNCATE,
+    col,
+    events,
+    ignored_columns,
+    marked,
+    normalized,
+    tracked_columns,
+    value_columns,
+)
 from medallion.silver.fold import newest
 from medallion.silver.landed import Delivery, Landed, Placed
+from medallion.silver.models.ledger import soft
 from medallion.silver.models.tables import EVENT, keys_in_table
 from medallion.silver.promote import Place, place
 from medallion.silver.source import delivers_run
-from medallion.testing.fold import Event, Row, by_key, current, history
+from medallion.testing.fold import Event, Row, Tie, by_key, current, history, merged
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -98,21 +112,21 @@ def _compare(
     rows = normalized(landed.rows(chunks), entity.normalize)
     known = events(marked(rows, entity), entity)
     values = value_columns(rows.columns, entity)
+    own = known.where(~col(TRUNCATE)) if TRUNCATE in known.columns else known
     drawn = (
-        known.select(*[col(name) for name in entity.keys])
-        .distinct()
-        .orderBy(F.xxhash64(*[col(name) for name in entity.keys]))
-        .limit(sample)
+        own.select(*[col(name) for name in entity.keys]).distinct().orderBy(F.xxhash64(*[col(name) for name in entity.keys])).limit(sample)
     )
     picked = [tuple(row) for row in drawn.collect()]
     if not picked:
         return 0, []
     wanted = landed.spark.createDataFrame(picked, drawn.schema)
-    of_sample = known.join(F.broadcast(wanted), list(entity.keys), "left_semi")
+    of_sample = own.join(F.broadcast(wanted), list(entity.keys), "left_semi")
     if where.load_pattern == "full":
         told = list(_snapshot_events(of_sample, deliveries, entity, values, picked))
     else:
         told = [_event(row, entity, values) for row in of_sample.collect()]
+        if TRUNCATE in known.columns:
+            told += [_event(row, entity, values) for row in known.where(TRUNCATE).collect()]
     shown = {entity.rename.get(name, name): name for name in values}
     renamed = wanted.toDF(*keys_in_table(entity))
     found: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
@@ -133,6 +147,7 @@ def _event(row: SparkRow, entity: Entity, values: Sequence[str]) -> Event:
         key=tuple(row[name] for name in entity.keys),
         sequence=row[SEQUENCE],
         delete=row[DELETE],
+        truncate=TRUNCATE in row and row[TRUNCATE],
         values={name: row[name] for name in values},
         position=(row[POSITION[0]], row[POSITION[1]], row[POSITION[2]]),
     )
@@ -141,7 +156,7 @@ def _event(row: SparkRow, entity: Entity, values: Sequence[str]) -> Event:
 def _snapshot_events(
     known: DataFrame, deliveries: Sequence[Delivery], entity: Entity, values: Sequence[str], picked: Sequence[tuple[Any, ...]]
 ) -> Iterator[Event]:
-    """Snapshots as events: one an existing key, a delete an absent one; of equal logical times the newest snapshot counts."""
+    """Snapshots as events: one an existing key, a delete where one is absent that was there; of equal logical times the newest counts."""
     by_time = {delivery.snapshot.logical_date: delivery for delivery in deliveries if delivery.snapshot is not None}
     deduped = {}
     for time, delivery in by_time.items():
@@ -149,31 +164,38 @@ def _snapshot_events(
         mine = known.where(col(POSITION[0]).isin(versions)) if versions else known.limit(0)
         one = newest(mine.select(*[col(name) for name in [*values, *MARKS]]), keys=entity.keys, tie="last_wins")
         deduped[time] = {tuple(row[name] for name in entity.keys): row for row in one.collect()}
+    before: set[tuple[Any, ...]] = set()
     for time, there in deduped.items():
         at, run_version = datetime.fromisoformat(time).replace(tzinfo=None), by_time[time].snapshot_version or 0
         for key in picked:
             if key in there:
                 told = _event(there[key], entity, values)
                 yield Event(key=key, sequence=at, values=told.values, position=told.position)
-            else:
+            elif key in before:
                 yield Event(key=key, sequence=at, delete=True, values={}, position=(run_version, 0, 0))
+        before = set(there)
 
 
 def _expected(told: Sequence[Event], shown: dict[str, str], entity: Entity, values: Sequence[str]) -> list[tuple[Any, ...]]:
     """The rows that the oracle makes of one key's events, as :func:`_found` spells rows."""
-    tie: Literal["last_wins", "delete_wins"] = "delete_wins" if entity.on_sequence_tie == "delete_wins" else "last_wins"
+    tie: Tie = "last_wins" if entity.on_sequence_tie == "error" else entity.on_sequence_tie
+    ignored = ignored_columns(values, entity)
+    if soft(entity):
+        row = merged(told, tie=tie, ignored=ignored)
+        return [] if row is None else [(*[row[0].values[name] for name in shown.values()], row[1])]
     if entity.model != "scd_type_2":
-        now = current(told, tie=tie)
+        now = current(told, tie=tie, ignored=ignored)
         return [] if now is None else [tuple(now.values[name] for name in shown.values())]
 
     def spelled(row: Row) -> tuple[Any, ...]:
         return (*[row.event.values[name] for name in shown.values()], row.start, row.end)
 
-    return [spelled(row) for row in history(told, tracked=tracked_columns(values, entity), tie=tie)]
+    return [spelled(row) for row in history(told, tracked=tracked_columns(values, entity), tie=tie, ignored=ignored)]
 
 
 def _found(row: SparkRow, shown: dict[str, str], entity: Entity) -> tuple[Any, ...]:
     known = row.asDict()
     assert EVENT in known, "every table of ours has it"
     history_columns = (entity.history_columns.start_at, entity.history_columns.end_at) if entity.model == "scd_type_2" else ()
-    return tuple(known.get(name) for name in [*shown, *history_columns])
+    marks = (DELETED_AT,) if soft(entity) else ()
+    return tuple(known.get(name) for name in [*shown, *history_columns, *marks])

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal
 
 from medallion.bronze.entry import RunCompleted
 from medallion.clock import Clock, SystemClock
-from medallion.config.silver import Entity
+from medallion.config.silver import DELETED_AT, Entity
 from medallion.errors import FencedError, SnapshotError
 from medallion.failpoint import failpoint
 from medallion.silver import applied
 from medallion.silver.intake import take
 from medallion.silver.landed import Delivery, Landed
-from medallion.silver.models import current, history, periodic, snapshot
+from medallion.silver.models import current, history, ledger, periodic, snapshot
 from medallion.silver.models.tables import Counts, Tables, unpublished
 from medallion.silver.publish import UNSAID, DeltaTable, TableLayout, layout_for
 
@@ -35,6 +35,9 @@ def identity(entity: Entity, load_pattern: str) -> str:
         "keys",
         "sequence_by",
         "on_sequence_tie",
+        "deletes",
+        "ignore_null_updates",
+        "apply_as_truncates",
         "track_history_column_list",
         "track_history_except_column_list",
         "history_columns",
@@ -104,7 +107,7 @@ class MicroBatch:
             return
         counts, refused = self._fold(landed, delivery, work)
         failpoint("batch.target")
-        self._remember(work, delivery, counts, refused, started, since)
+        self._remember(work, delivery, counts, refused + counts.quarantined, started, since)
         failpoint("batch.applied")
 
     def _still_ours(self, spark: SparkSession) -> None:
@@ -159,27 +162,33 @@ class MicroBatch:
             assert snapshot_at is not None, "only a snapshot delivers nothing and means something"
             if self.entity.model == "periodic_snapshot":
                 return periodic.clear(work, self._slice(delivery)), 0
-            return self._apply_empty(work, snapshot_at), 0
+            return self._apply_empty(work, snapshot_at, delivery.snapshot_version or 0), 0
         taken = take(landed, delivery, self.entity, work, check=self.checksum)
         if self.entity.model == "periodic_snapshot":
             return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken.quarantined
-        return self._apply(taken.events, work, snapshot_at, taken.unsure), taken.quarantined
+        return self._apply(taken.events, work, snapshot_at, delivery.snapshot_version or 0, taken.unsure), taken.quarantined
 
-    def _apply(self, batch: DataFrame, work: Tables, snapshot_at: datetime | None, unsure: DataFrame | None = None) -> Counts:
+    def _apply(
+        self, batch: DataFrame, work: Tables, snapshot_at: datetime | None, snapshot_version: int, unsure: DataFrame | None = None
+    ) -> Counts:
         """*unsure* are rows of a snapshot that were set aside though they have a key: it is not absent."""
+        if ledger.needed(self.entity):
+            if snapshot_at is not None:
+                batch = ledger.as_events(batch, work, self.entity, snapshot_at, snapshot_version, unsure)
+            return ledger.apply(batch, work, self.entity)
         historic = self.entity.model == "scd_type_2"
         if snapshot_at is not None:
             return (snapshot.apply_history if historic else snapshot.apply_current)(batch, work, self.entity, snapshot_at, unsure)
         return (history.apply if historic else current.apply)(batch, work, self.entity)
 
-    def _apply_empty(self, work: Tables, snapshot_at: datetime) -> Counts:
+    def _apply_empty(self, work: Tables, snapshot_at: datetime, snapshot_version: int) -> Counts:
         """An empty snapshot that is allowed: every key is absent. Nothing to do where there is no table yet."""
         there = work.target.frame()
         if there is None:
             return Counts()
         none = unpublished(there, self.entity).limit(0)
-        history_columns = [name for name in none.columns if name in set(self.entity.history_columns.model_dump().values())]
-        return self._apply(none.drop(*history_columns), work, snapshot_at)
+        added = {*self.entity.history_columns.model_dump().values(), DELETED_AT}
+        return self._apply(none.drop(*[name for name in none.columns if name in added]), work, snapshot_at, snapshot_version)
 
     def _remember(self, work: Tables, delivery: Delivery, counts: Counts, refused: int, started: datetime, since: float) -> None:
         run = delivery.snapshot

@@ -17,10 +17,12 @@ from medallion.layout import quoted
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-SEQUENCE, DELETE, REASON = "__sequence", "__delete", "__reason"
+SEQUENCE, DELETE, REASON, TRUNCATE = "__sequence", "__delete", "__reason", "__truncate"
 POSITION = ("__version", "__chunk", "__row")
 MARKS = (SEQUENCE, DELETE, *POSITION)
-"""Columns of an event beside its values; ``__sequence`` has the type of the one sequence column, or is a struct of several."""
+"""Columns of an event beside its values; ``__sequence`` has the type of the one sequence column, or is a struct of several.
+
+An entity with ``apply_as_truncates`` has ``__truncate`` beside them: of an event that deletes every key and has none itself."""
 
 
 def col(name: str) -> Column:
@@ -65,6 +67,14 @@ def tracked_columns(values: Sequence[str], entity: Entity) -> list[str]:
     return tracked
 
 
+def ignored_columns(values: Sequence[str], entity: Entity) -> list[str]:
+    """The value columns in which a null means "not said"; never the keys."""
+    asked = entity.ignore_null_updates
+    if isinstance(asked, bool):
+        asked = tuple(values) if asked else ()
+    return [name for name in values if name in asked and name not in entity.keys]
+
+
 def require_columns(rows: DataFrame, entity: Entity) -> None:
     """Raises ConfigError naming every configured column that the Bronze rows do not have."""
     known = set(rows.columns)
@@ -75,6 +85,7 @@ def require_columns(rows: DataFrame, entity: Entity) -> None:
         "except_column_list": entity.except_column_list or (),
         "track_history_column_list": entity.track_history_column_list or (),
         "track_history_except_column_list": entity.track_history_except_column_list or (),
+        "ignore_null_updates": entity.ignore_null_updates if isinstance(entity.ignore_null_updates, tuple) else (),
         "rename": tuple(entity.rename),
     }
     shown = sorted(name for name in known if not name.startswith("__"))
@@ -91,19 +102,33 @@ def require_columns(rows: DataFrame, entity: Entity) -> None:
 def marked(rows: DataFrame, entity: Entity) -> DataFrame:
     """All rows with their marks and ``__reason``: null where the row is an event, else why it is none."""
     sequence = [col(name) for name in entity.sequence_by]
-    delete = F.coalesce(F.expr(entity.apply_as_deletes), F.lit(False)) if entity.apply_as_deletes else F.lit(False)
+    delete = _holds(entity.apply_as_deletes)
+    truncate = _holds(entity.apply_as_truncates)
+    why = reason([col(name) for name in entity.keys], sequence)
+    if entity.apply_as_truncates is not None:
+        why = F.when(truncate, reason([], sequence)).otherwise(why)
+        rows = rows.withColumn(TRUNCATE, truncate)
     return rows.withColumns(
         {
             SEQUENCE: sequence[0]
             if len(sequence) == 1
             else F.struct(*[c.alias(n) for c, n in zip(sequence, entity.sequence_by, strict=True)]),
-            DELETE: delete,
-            REASON: reason([col(name) for name in entity.keys], sequence),
+            DELETE: delete | truncate,
+            REASON: why,
         }
     )
 
 
 def events(rows: DataFrame, entity: Entity) -> DataFrame:
-    """The events among :func:`marked` rows: value columns and :data:`MARKS`."""
+    """The events among :func:`marked` rows: value columns and :data:`MARKS`; deletes that are to be ignored are none."""
     values = value_columns(rows.columns, entity)
-    return rows.where(col(REASON).isNull()).select(*[col(name) for name in values], *[col(name) for name in MARKS])
+    is_event = col(REASON).isNull()
+    if entity.deletes == "ignore":
+        is_event = is_event & ~col(DELETE)
+    marks = MARKS if entity.apply_as_truncates is None else (*MARKS, TRUNCATE)
+    return rows.where(is_event).select(*[col(name) for name in values], *[col(name) for name in marks])
+
+
+def _holds(condition: str | None) -> Column:
+    """Whether an SQL condition is true of a row; null is false."""
+    return F.lit(False) if condition is None else F.coalesce(F.expr(condition), F.lit(False))

@@ -30,10 +30,14 @@ def rank(tie: Tie) -> list[Column]:
     return [col(SEQUENCE), *([col(DELETE)] if tie == "delete_wins" else []), *[col(name) for name in POSITION]]
 
 
-def _contested(values: Sequence[str], so_far: WindowSpec) -> Column:
+def content(values: Sequence[str]) -> Column:
+    """What an event says, as one number: whether it deletes, its values, and where they are null, which a hash passes over."""
+    return F.xxhash64(col(DELETE), *[col(name) for name in values], *[col(name).isNull() for name in values])
+
+
+def contested(values: Sequence[str], so_far: WindowSpec) -> Column:
     """Whether the events of one sequence differ in content, as far as *so_far* goes; its last event knows of all."""
-    content = F.xxhash64(col(DELETE), *[col(name) for name in values])
-    return F.min(content).over(so_far) != F.max(content).over(so_far)
+    return F.min(content(values)).over(so_far) != F.max(content(values)).over(so_far)
 
 
 def _so_far(window: WindowSpec) -> WindowSpec:
@@ -49,9 +53,9 @@ def newest(events: DataFrame, *, keys: Sequence[str], tie: Tie) -> DataFrame:
 
 def sequences(events: DataFrame, *, keys: Sequence[str], values: Sequence[str]) -> DataFrame:
     """One row a key and sequence: the keys, ``__deletes`` (bigint) and ``__ties`` (1 where its events differ in content, else 0)."""
-    content = F.xxhash64(col(DELETE), *[col(name) for name in values])
+    said = content([name for name in values if name not in keys])
     return events.groupBy(*[col(name) for name in keys], col(SEQUENCE)).agg(
-        F.sum(col(DELETE).cast("long")).alias(DELETES), (F.min(content) != F.max(content)).cast("int").alias(TIES)
+        F.sum(col(DELETE).cast("long")).alias(DELETES), (F.min(said) != F.max(said)).cast("int").alias(TIES)
     )
 
 
@@ -76,12 +80,16 @@ def history(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tr
     won = seen.withColumns(
         {
             "__wins": F.lead(F.lit(1)).over(by_sequence).isNull(),
-            TIES: _contested(values, _so_far(by_sequence)).cast("int"),
+            TIES: contested(values, _so_far(by_sequence)).cast("int"),
             LATE: F.max("__passed").over(_so_far(by_sequence)),
         }
     )
-    won = won.where("__wins").drop("__wins", "__passed")
+    return ranges(won.where("__wins").drop("__wins", "__passed"), keys=keys, tracked=tracked)
 
+
+def ranges(won: DataFrame, *, keys: Sequence[str], tracked: Sequence[str]) -> DataFrame:
+    """The events, one a sequence, with ``__shown``, ``__exact``, ``__start`` and ``__end`` as :func:`history` says."""
+    key = [col(name) for name in keys]
     in_order = Window.partitionBy(*key).orderBy(col(SEQUENCE))
     state = F.struct(*[col(name) for name in tracked]) if tracked else F.lit(1)
     first = F.lag(DELETE).over(in_order).isNull()

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark.errors import StreamingQueryException
+from pyspark.sql import functions as F
 
 from medallion.clock import Clock
 from medallion.config.pipeline import Pipeline
-from medallion.config.silver import Entity
+from medallion.config.silver import DELETED_AT, Entity
 from medallion.errors import ChainError, CheckpointMissingError, MedallionError, TerminatedError
 from medallion.events import BatchApplied, Listener, Noticed
 from medallion.layout import BronzeLayout, SilverLayout
@@ -22,6 +23,7 @@ from medallion.silver.claims import acquire, release
 from medallion.silver.export import Exporter
 from medallion.silver.home import layout_of, table_of
 from medallion.silver.landed import Landed
+from medallion.silver.models import ledger
 from medallion.silver.models.tables import Tables
 from medallion.silver.publish import layout_for
 from medallion.silver.source import ends
@@ -134,6 +136,9 @@ def promote(
     finally:
         release(state, claim)
     done = applied.since(work.applied, started) if planned else []
+    if done and ledger.soft(entity) and (table := work.target.frame()) is not None:
+        marked = table.where(F.col(DELETED_AT).isNotNull()).count()
+        listener(Noticed(subject=entity.entity, sentence=f"{marked:,} rows are marked as deleted in {DELETED_AT}"))
     for row in done:
         listener(
             BatchApplied(

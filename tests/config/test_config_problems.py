@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from medallion.config.silver import PROFILES
 from medallion.errors import ConfigError, NotYetError
 
 CHANGES, FLIGHTS = "sources.changes", "silver.flights"
@@ -302,12 +303,6 @@ NOT_YET = [
     "platform.bronze.storage_backend=azure",
     "platform.bronze.storage_backend=s3",
     "platform.bronze.storage_backend=volumes",
-    "silver.flights.model=incremental_merge",
-    "silver.flights.apply_as_truncates=a",
-    "silver.flights.deletes=soft",
-    "silver.flights.ignore_null_updates=true",
-    "silver.flights.ignore_null_updates=[a]",
-    "silver.flights.on_sequence_tie=quarantine",
     "silver.flights.expectations=[{name: a, expr: b}]",
     "silver.flights.max_quarantined={rows: 1}",
 ]  # fmt: skip
@@ -427,3 +422,53 @@ def test_a_database_loads(problems, small) -> None:
     for what in (f"table: sales.orders, partition: {{num_partitions: 8}}, {parts}", "query: SELECT 1 AS id, predicates: [id < 5, id >= 5]"):
         text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", f"    type: db\n    db: {{url: '{DB}', {what}}}")
         assert problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "said"),
+    [
+        (["silver.flights.deletes=soft"], "silver.flights.deletes", "incremental_merge does"),
+        (["silver.flights.model=scd_type_2", "silver.flights.deletes=hard"], "silver.flights.deletes", "closes the row"),
+        (["silver.airlines.deletes=ignore"], "silver.airlines.deletes", "a snapshot lacks"),
+        (["silver.airlines.apply_as_truncates=a"], "silver.airlines.apply_as_truncates", "absence"),
+        (["silver.flights.deletes=ignore", "silver.flights.apply_as_truncates=a"], "silver.flights.deletes", "contradicts"),
+        (["silver.flights.ignore_null_updates=[id]"], "silver.flights.ignore_null_updates", "is a key"),
+        (
+            ["silver.flights.except_column_list=[a]", "silver.flights.ignore_null_updates=[a]"],
+            "silver.flights.ignore_null_updates",
+            "shown",
+        ),
+        (["silver.flights.model=incremental_merge", "silver.flights.column_list=[id, _deleted_at]"], "silver.flights.rename", "marks"),
+        (["silver.flights.profile=analytics"], "silver.flights", "exactly one"),
+        (["silver.flights.model=null", "silver.flights.profile=analytic"], "silver.flights.profile", "analytics"),
+    ],
+)
+def test_options_that_a_model_has_no_use_for_are_refused(problems, small, settings, path, said) -> None:
+    """Deletes, truncates, nulls and profiles: one sentence with the path of the key."""
+    found = problems(small, sets=settings)
+    assert [problem.path for problem in found] == [path]
+    assert said in found[0].message
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *[["silver.flights.model=incremental_merge", f"silver.flights.deletes={how}"] for how in ("hard", "soft", "ignore")],
+        ["silver.airlines.model=incremental_merge", "silver.airlines.deletes=ignore"],
+        ["silver.flights.deletes=ignore"],
+        ["silver.flights.apply_as_truncates=a", "silver.flights.ignore_null_updates=[a]", "silver.flights.on_sequence_tie=quarantine"],
+        ["silver.flights.ignore_null_updates=true"],
+    ],
+)  # fmt: skip
+def test_deletes_truncates_and_nulls_load_where_the_model_knows_them(problems, small, settings) -> None:
+    """Each option with a model that has a use for it."""
+    assert problems(small, sets=settings) == []
+
+
+def test_a_profile_stands_for_its_model(loaded, small) -> None:
+    """profile: analytics is model: scd_type_2, and so on."""
+    for profile, model in PROFILES.items():
+        if model == "periodic_snapshot":
+            continue
+        pipeline = loaded(small, sets=["silver.flights.model=null", f"silver.flights.profile={profile}"]).pipeline
+        assert next(one for one in pipeline.silver if one.entity == "flights").model == model

@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from medallion.testing.fold import Event, Row, current, history
-from medallion.testing.vectors import VECTORS, Vector
+from medallion.testing.fold import Event, Row, by_key, current, history, merged
+from medallion.testing.vectors import OPTION_VECTORS, VECTORS, Vector
 
 
 def spelled(rows: list[Row]) -> list[tuple[str, int, int | None]]:
@@ -49,3 +49,22 @@ def test_a_tie_goes_to_the_delete_where_that_is_said() -> None:
     assert history([upsert, delete], tie="delete_wins") == []
     assert current([upsert, delete], tie="delete_wins") is None
     assert current([upsert, delete]) == upsert
+
+
+def shown(event: Event) -> str:
+    """The values of an event as a vector spells them."""
+    age = event.values["age"]
+    name = event.values["name"] or "-"
+    return f"{name}/{age or '-'}" if "/" in (event.values["v"] or "") else name
+
+
+@pytest.mark.parametrize("vector", OPTION_VECTORS, ids=lambda vector: f"{vector.text} {vector.tie}")
+def test_an_option_says_the_same_in_every_order(vector: Vector) -> None:
+    """Truncates, nulls that say nothing, ties that are set aside, rows that stay: every permutation gives the printed rows."""
+    for order in permutations(vector.events("k")):
+        mine = by_key(order)["k"]
+        tracked = ("name", "age")
+        rows = history(mine, tracked=tracked, tie=vector.tie, ignored=vector.ignored)
+        assert [(shown(row.event), row.start, row.end) for row in rows] == vector.history
+        row = merged(mine, tie=vector.tie, ignored=vector.ignored)
+        assert (None if row is None else (shown(row[0]), row[1])) == vector.merged

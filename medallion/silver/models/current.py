@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
-from medallion.errors import SequenceTieError
 from medallion.failpoint import failpoint
 from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col
 from medallion.silver.fold import DELETES, TIES, newest, sequences
 from medallion.silver.models.tables import EVENT, Counts, Tables, event_column, keys_in_table, published
+from medallion.silver.models.ties import refuse
 from medallion.silver.publish import Written, equal, insert_all, set_all
 from medallion.spark import held
 
@@ -117,9 +117,4 @@ def _refuse_ties(told: DataFrame, batch: DataFrame, tables: Tables, entity: Enti
             & (col(DELETE) | ~F.struct(*[col(name) for name in values]).eqNullSafe(F.col("__was")))
         )
         contested = contested.unionByName(both.select(*[col(name) for name in keys]))
-    first = contested.limit(1).collect()
-    if first:
-        raise SequenceTieError(
-            f"key {first[0].asDict()} has two events of one sequence and different content ({max(ties, 1)} such sequences in this batch); "
-            "nothing was published: set on_sequence_tie to last_wins or delete_wins, or add a column to sequence_by"
-        )
+    refuse(contested, keys, ties)

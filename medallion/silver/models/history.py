@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
-from medallion.errors import SequenceTieError
 from medallion.failpoint import failpoint
 from medallion.layout import quoted
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
 from medallion.silver.fold import BATCH, END, EXACT, JOURNAL, LATE, OLD_END, ORIGIN, SHOWN, START, TABLE, TIES, history
 from medallion.silver.models.tables import EVENT, GONE, Counts, Tables, event_column, keys_in_table, published, unpublished
+from medallion.silver.models.ties import refuse
 from medallion.silver.publish import equal, insert_all, set_all
 from medallion.spark import held
 
@@ -53,7 +53,7 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
         totals = fold.agg(*[F.sum(flag.cast("long")) for flag in (col(LATE), remembered, col(TIES) > 0)]).collect()[0]
         late, to_remember, ties = (int(total or 0) for total in totals)
         if ties and entity.on_sequence_tie == "error":
-            _refuse(fold, keys, ties)
+            refuse(fold.where(col(TIES) > 0), keys, ties)
         if to_remember:
             tables.journal.append(fold.where(remembered).select(*[col(name) for name in values], *[col(name) for name in MARKS]))
         failpoint("batch.journal")
@@ -93,11 +93,3 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
 def _history_names(entity: Entity) -> list[str]:
     names = entity.history_columns
     return [names.start_at, names.end_at, *([names.is_current] if names.is_current else [])]
-
-
-def _refuse(fold: DataFrame, keys: list[str], ties: int) -> None:
-    first = fold.where(col(TIES) > 0).select(*[col(name) for name in keys]).limit(1).collect()[0]
-    raise SequenceTieError(
-        f"key {first.asDict()} has two events of one sequence and different content ({ties} such sequences in this batch); "
-        "nothing was published: set on_sequence_tie to last_wins or delete_wins, or add a column to sequence_by"
-    )

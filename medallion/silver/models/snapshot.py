@@ -47,9 +47,11 @@ def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: da
     changed = both.where(~col("__new").eqNullSafe(col("__old"))).withColumn(GONE, col("__new").isNull())
     if unsure is not None:
         changed = _without(changed.where(col(GONE)), unsure, entity).unionByName(changed.where(~col(GONE)))
+    if entity.deletes == "ignore":
+        changed = changed.where(~col(GONE))
     with held(changed.select(*[col(name) for name in columns], col(GONE))) as changes:
         count, gone = (int(total or 0) for total in changes.agg(F.count("*"), F.sum(col(GONE).cast("long"))).collect()[0])
-        _refuse_too_many(there, gone, entity.max_deleted)
+        refuse_too_many(there, gone, entity.max_deleted)
         if not count:
             return Counts()
         written = tables.target.merge(
@@ -87,7 +89,7 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
             table = table.join(unsure.select(*published(entity.keys, entity)).join(source, keys, "left_anti"), keys, "left_anti")
         before = table.where((col(names.start_at) < at) & (col(names.end_at).isNull() | (col(names.end_at) == at)))
         if entity.max_deleted is not None:
-            _refuse_too_many(before, before.join(source, keys, "left_anti").count(), entity.max_deleted)
+            refuse_too_many(before, before.join(source, keys, "left_anti").count(), entity.max_deleted)
         new = source.select(*[col(name) for name in keys], F.struct(*[col(name) for name in [*shown, EVENT]]).alias("__new"))
         both = before.join(new, keys, "left")
         same = F.lit(True)
@@ -134,7 +136,7 @@ def _struct(alias: str, columns: list[str]) -> str:
     return "struct(" + ", ".join(f"{alias}.{quoted(name)}" for name in columns) + ")"
 
 
-def _refuse_too_many(there: DataFrame, absent: int, limit: Threshold | None) -> None:
+def refuse_too_many(there: DataFrame, absent: int, limit: Threshold | None) -> None:
     """Raises SnapshotError if more keys of the table are *absent* from the snapshot than *limit* allows."""
     if limit is None or not absent:
         return

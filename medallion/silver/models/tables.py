@@ -37,10 +37,11 @@ class Tables:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What a batch did: sequences that were contested, events that came late, rows of the table that were written."""
+    """What a batch did: sequences that were contested, events that came late or were set aside, rows of the table that were written."""
 
     ties: int = 0
     late: int = 0
+    quarantined: int = 0
     written: Written = field(default_factory=Written)
 
 
