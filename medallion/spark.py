@@ -54,6 +54,7 @@ LOCAL: Mapping[str, str] = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "4",
     "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",  # VACUUM lists with so many tasks; 10,000 take minutes
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.driver.memory": "4g",
     "spark.driver.bindAddress": "127.0.0.1",
