@@ -91,8 +91,8 @@ class FrameLanding:
         files = self._written(rows, shaped.plan.columns)
         if files.rescued and shaped.parsed and contract.type_changes == "freeze":
             raise QualityError(
-                f"{files.rescued} rows have text that does not fit their column (declared are {', '.join(shaped.parsed)}), and the schema "
-                "contract forbids that. Nothing of them landed; change schema_contract, schema or the source"
+                f"{files.rescued} rows hold text that does not fit its column (declared are {', '.join(shaped.parsed)}) or that the source "
+                "could not read, and the schema contract forbids that. Nothing of them landed; change schema_contract, schema or the source"
             )
         self.columns = shaped.plan.columns
         self.frames += 1

@@ -105,7 +105,7 @@ def test_values_that_do_not_fit_are_rescued_or_refused(spark: SparkSession, tmp_
         "t(id, at, price, bad)"
     )
     declared = {"schema": "id BIGINT, at TIMESTAMP, price DECIMAL(5,2)"}
-    with pytest.raises(QualityError, match="1 rows have text"):
+    with pytest.raises(QualityError, match="2 rows hold text"):
         lake.extract(Queries([rows], rescued="bad"), source(**declared, schema_contract={"type_changes": "freeze"}))
     lake.extract(Queries([rows], rescued="bad"), source(**declared, resume_within="24h"))
     landed = sorted(lake.landed(), key=lambda row: (row["id"] is None, row["_rescued"]))
