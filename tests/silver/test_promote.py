@@ -256,7 +256,7 @@ def test_a_table_that_was_restored_or_lost_is_refused(lake: Lake) -> None:
     lake.promote(CURRENT)
     lake.bronze.run([row(1, "b", 20)])
     lake.promote(CURRENT)
-    lake.spark.sql(f"RESTORE delta.`{lake.target('c')}` TO VERSION AS OF 1")
+    lake.spark.sql(f"RESTORE delta.`{lake.target('c')}` TO VERSION AS OF 0")
     lake.bronze.run([row(1, "c", 30)])
     with pytest.raises(TableRolledBackError):
         lake.promote(CURRENT)
