@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from medallion.bronze.opening import ExtractOptions
-from medallion.pipeline import EntityOutcome, Flow, Outcome, Selection, run
+from medallion.flow import Flow
+from medallion.outcome import EntityOutcome, Outcome
+from medallion.pipeline import Selection, run
 
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the stop flag. To wait for the flag itself could hang: a signal handler of this thread sets it."""
@@ -45,7 +47,7 @@ def _together(before: Sequence[EntityOutcome], latest: Sequence[EntityOutcome]) 
 def _sum(before: EntityOutcome, latest: EntityOutcome) -> EntityOutcome:
     if before.promoted is None or latest.promoted is None:
         return latest
-    counted = [field.name for field in fields(latest.promoted) if field.name not in ("entity", "last_version")]
+    counted = [field.name for field in fields(latest.promoted) if field.name not in ("entity", "last_version", "table_rows")]
     totals = {name: getattr(before.promoted, name) + getattr(latest.promoted, name) for name in counted}
     last = max(before.promoted.last_version, latest.promoted.last_version)
     done = "done" if "done" in (before.status, latest.status) and latest.error is None else latest.status

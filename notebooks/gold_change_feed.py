@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from medallion.cli import entry_point
 from medallion.config.load import load
-from medallion.pipeline import silver_path
+from medallion.silver.home import table_of
 from medallion.spark import session
 
 CONFIG = os.environ.get("PIPELINE", "conf/pipelines/quickstart.yaml")
@@ -37,7 +37,7 @@ entry_point(["promote", CONFIG, "--select", "flights", "--set", "silver.flights.
 
 pipeline = load(Path(CONFIG)).pipeline
 spark = session(pipeline.pipeline)
-flights = silver_path(pipeline, next(one for one in pipeline.silver if one.entity == "flights"))
+flights = table_of(pipeline, next(one for one in pipeline.silver if one.entity == "flights"))
 gold = os.environ.get("GOLD", flights.rpartition("/domain=")[0] + "/domain=gold/entity=departures/v1")
 
 # COMMAND ----------

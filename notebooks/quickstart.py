@@ -13,7 +13,7 @@ from pathlib import Path
 
 from medallion.cli import entry_point
 from medallion.config.load import load
-from medallion.pipeline import silver_path
+from medallion.silver.home import table_of
 from medallion.spark import session
 
 # The file is read by the driver with plain `open`: give an absolute path, or one below the working directory.
@@ -48,7 +48,7 @@ entry_point(["run", CONFIG])
 pipeline = load(Path(CONFIG)).pipeline
 spark = session(pipeline.pipeline)
 for entity in pipeline.silver:
-    table = spark.read.format("delta").load(silver_path(pipeline, entity))
+    table = spark.read.format("delta").load(table_of(pipeline, entity))
     table.show(5, truncate=24)
 
 # COMMAND ----------

@@ -12,7 +12,9 @@ from medallion.config.pipeline import Pipeline
 from medallion.config.secret import Secrets
 from medallion.errors import SnapshotError, TerminatedError
 from medallion.events import nobody
-from medallion.pipeline import EntityOutcome, Flow, Outcome, Selection
+from medallion.flow import Flow
+from medallion.outcome import EntityOutcome, Outcome
+from medallion.pipeline import Selection
 from medallion.stop import StopFlag
 from medallion.testing.clock import FakeClock
 
@@ -72,7 +74,7 @@ def followed(monkeypatch: pytest.MonkeyPatch, outcomes: list[EntityOutcome], *, 
 
 
 def entity(status: Any, *, error: Any = None, **done: int) -> EntityOutcome:
-    from medallion.silver.promote import Promoted
+    from medallion.silver.promoted import Promoted
 
     return EntityOutcome(entity="e", status=status, promoted=None if error else Promoted(entity="e", **done), error=error)
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from medallion import pipeline as flows
+from medallion import pipeline as pipeline_module
+from medallion import promotion
 from medallion.bronze.opening import ExtractOptions
 from medallion.config.pipeline import Pipeline
 from medallion.config.secret import Secrets
+from medallion.config.silver import Entity
 from medallion.config.source import Parent
 from medallion.config.values import parse_instant
 from medallion.errors import BusyError, ChecksumError, ConfigError, MedallionError, StoppedEarly, TerminatedError
-from medallion.events import Event, Failed, Noticed, PageFetched
-from medallion.pipeline import EntityOutcome, Flow, Outcome, SourceOutcome, extract_all, run, select
+from medallion.events import Event, Failed, Noticed, PageFetched, PromotionCompleted
+from medallion.extraction import extract_all
+from medallion.flow import Flow
+from medallion.outcome import EntityOutcome, Outcome, SourceOutcome
+from medallion.pipeline import Selection, run, select
+from medallion.silver.receipt import Receipt
 from medallion.stop import StopFlag
 from medallion.testing.clock import FakeClock
 from medallion.testing.server import Reply, Seen, pages, serve
@@ -207,9 +213,9 @@ def test_sigterm_between_extraction_and_promotion_is_status_3_too(tmp_path: Path
     stop = StopFlag()
     stop.request()
     pipeline = described(tmp_path)
-    chosen = flows.Selection(sources=(), entities=pipeline.silver)
+    chosen = Selection(sources=(), entities=pipeline.silver)
     outcome = run(flow_of(pipeline, Heard(), stop), chosen, NOW)
-    assert [one.status for one in outcome.entities] == ["failed", "skipped", "skipped", "skipped"]
+    assert sorted(one.status for one in outcome.entities) == ["failed", "skipped", "skipped", "skipped"]
     assert outcome.exit_status == 3
 
 
@@ -241,7 +247,7 @@ def promoting(monkeypatch: pytest.MonkeyPatch, **errors: MedallionError) -> list
         done.append((entity.entity, spark))
         return EntityOutcome(entity=entity.entity, status="unchanged", source=about.source, path=about.path)
 
-    monkeypatch.setattr(flows, "_promote", promote)
+    monkeypatch.setattr(promotion, "_promote", promote)
     return done
 
 
@@ -277,6 +283,42 @@ def test_spark_starts_while_sources_are_read(tmp_path: Path, monkeypatch: pytest
     assert outcome.exit_status == 0
 
 
+def test_no_spark_is_started_where_every_receipt_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that finds nothing new says so at once; the rows of the tables are those that the receipts tell."""
+
+    def start(name: str) -> Any:
+        raise AssertionError("nobody needs it")
+
+    def stands(flow: Flow, entities: Sequence[Entity]) -> dict[str, Receipt]:
+        return {one.entity: Receipt(settings="", version=0, sha256="", target=None, applied=None, rows=3) for one in entities}
+
+    heard = Heard()
+    with serve(pages(ROWS, size=2)) as server:
+        pipeline = described(tmp_path, server.url)
+        extract_all(flow_of(pipeline, heard), pipeline.sources, NOW)
+        for module in (pipeline_module, promotion):
+            monkeypatch.setattr(module, "resting_of", stands)
+        outcome = run(flow_of(pipeline, heard, start=start), select(pipeline), NOW)
+    assert outcome.nothing_new
+    assert {one.silver_rows for one in outcome.entities} == {3}
+    assert sum(isinstance(event, PromotionCompleted) for event in heard.events) == 4
+
+
+def test_where_spark_cannot_be_started_each_table_that_needs_it_fails(tmp_path: Path) -> None:
+    """What was read stays; the reason is said once."""
+
+    def start(name: str) -> Any:
+        raise MedallionError("no Java")
+
+    heard = Heard()
+    with serve(pages(ROWS, size=2)) as server:
+        pipeline = described(tmp_path, server.url)
+        outcome = run(flow_of(pipeline, heard, start=start), select(pipeline, ["a"]), NOW)
+    assert [one.status for one in outcome.sources] == ["done"]
+    assert [(one.status, one.error and one.error.sentence) for one in outcome.entities] == [("failed", "no Java")]
+    assert heard.failures == ["spark RUN000"]
+
+
 def test_without_entities_no_spark_is_started(tmp_path: Path) -> None:
     """Extraction works without Java."""
 
@@ -285,7 +327,7 @@ def test_without_entities_no_spark_is_started(tmp_path: Path) -> None:
 
     with serve(pages(ROWS, size=2)) as server:
         pipeline = described(tmp_path, server.url)
-        outcome = run(flow_of(pipeline, Heard(), start=start), flows.Selection(sources=pipeline.sources, entities=()), NOW)
+        outcome = run(flow_of(pipeline, Heard(), start=start), Selection(sources=pipeline.sources, entities=()), NOW)
     assert outcome.exit_status == 0
 
 

@@ -22,7 +22,9 @@ from medallion.errors import ConfigError, MedallionError, Problem
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from medallion.pipeline import Flow, Outcome, Selection
+    from medallion.flow import Flow
+    from medallion.outcome import Outcome
+    from medallion.pipeline import Selection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +168,8 @@ def promote(
 
 def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told: Told, work: Callable[[Flow, Selection], Outcome]) -> int:
     """Runs *work* with everything that it needs, tells of it, and gives its exit status."""
-    from medallion.pipeline import Flow, select
+    from medallion.flow import Flow
+    from medallion.pipeline import select
     from medallion.spark import packages
 
     clock = SystemClock()

@@ -17,7 +17,7 @@ from medallion.observe.tally import Tally
 from medallion.silver.home import is_name
 
 if TYPE_CHECKING:
-    from medallion.pipeline import EntityOutcome, Outcome, SourceOutcome
+    from medallion.outcome import EntityOutcome, Outcome, SourceOutcome
 
 _STYLES = {"done": "green", "unchanged": "dim", "failed": "bold red", "stopped": "yellow", "skipped": "yellow"}
 

@@ -14,7 +14,7 @@ from medallion.errors import DiskFullError, MedallionError, StoppedEarly, Storag
 from medallion.observe.tally import Tally
 
 if TYPE_CHECKING:
-    from medallion.pipeline import EntityOutcome, Outcome, SourceOutcome
+    from medallion.outcome import EntityOutcome, Outcome, SourceOutcome
 
 FORMAT = 1
 

@@ -40,13 +40,14 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Shows where tables stand, from their logs alone. Needs no Java, unless --silver asks for Silver too."""
-    from medallion import pipeline as flows
+    from medallion.flow import needs_jvm
+    from medallion.pipeline import select as selected
     from medallion.status import table_status
 
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
-    chosen = flows.select(pipeline, given.names(select))
-    spark = start_spark(pipeline.pipeline, **lasting(pipeline)) if (silver and chosen.entities) or flows.needs_jvm(pipeline) else None
+    chosen = selected(pipeline, given.names(select))
+    spark = start_spark(pipeline.pipeline, **lasting(pipeline)) if (silver and chosen.entities) or needs_jvm(pipeline) else None
     bronze = open_at(pipeline, pipeline.platform.bronze.root)
     layouts = dict.fromkeys(bronze_layouts(pipeline, chosen.sources, chosen.entities))
     tables = [table_status(bronze, layout) for layout in layouts]
@@ -91,13 +92,14 @@ def verify(
 
     Needs Java only where something was promoted.
     """
-    from medallion import pipeline as flows
+    from medallion.flow import needs_jvm
+    from medallion.pipeline import select as selected
     from medallion.verify import verify as hold
 
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
-    chosen = flows.select(pipeline, given.names(select))
-    if flows.needs_jvm(pipeline):
+    chosen = selected(pipeline, given.names(select))
+    if needs_jvm(pipeline):
         start_spark(pipeline.pipeline, **lasting(pipeline))
     found = hold(
         pipeline,

@@ -33,13 +33,14 @@ def vacuum(
 
     Bronze files go that stand in the folder of a closed run and in none of its log entries, whatever their age; those of an open run stay.
     """
-    from medallion import pipeline as flows
+    from medallion.flow import needs_jvm
+    from medallion.pipeline import select as selected
     from medallion.vacuum import vacuum as tidy
 
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
-    chosen = flows.select(pipeline, given.names(select))
-    if flows.needs_jvm(pipeline):
+    chosen = selected(pipeline, given.names(select))
+    if needs_jvm(pipeline):
         start_spark(pipeline.pipeline, **lasting(pipeline))
     found = tidy(
         pipeline,

@@ -25,7 +25,9 @@ from medallion.silver.home import layout_of, table_of
 from medallion.silver.landed import Landed
 from medallion.silver.models import ledger
 from medallion.silver.models.tables import Tables
+from medallion.silver.promoted import Promoted
 from medallion.silver.publish import layout_for
+from medallion.silver.receipt import Shelf
 from medallion.silver.source import ends
 from medallion.silver.stream import NAME, START, LogSource
 from medallion.spark import failure
@@ -51,23 +53,6 @@ class Place:
     layout: SilverLayout
 
 
-@dataclass(frozen=True, kw_only=True)
-class Promoted:
-    """What a promotion did. *rows* are Bronze rows taken, *inserted*, *updated*, *deleted* Silver rows written."""
-
-    entity: str
-    batches: int = 0
-    rows: int = 0
-    quarantined: int = 0
-    ties: int = 0
-    late: int = 0
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    seconds: float = 0.0
-    last_version: int = -1
-
-
 def place(pipeline: Pipeline, entity: Entity) -> Place:
     """The locations of an entity's Bronze table, Silver table and state."""
     source = pipeline.source_of(entity)
@@ -89,13 +74,14 @@ def promote(
     entity: Entity,
     state: FileSystem,
     *,
+    shelf: Shelf | None = None,
     replay: bool = False,
     take_over: bool = False,
     clock: Clock,
     listener: Listener,
     stop: StopFlag,
 ) -> Promoted:
-    """Everything that the log holds is in the entity's table. *state* is the file system at the state root.
+    """Everything that the log holds is in the entity's table. *state* is the file system at the state root; *shelf* takes the receipt.
 
     *replay* reads the log from its beginning into the same table, which changes nothing where the table is right.
     Raises BusyError or FencedError (another promotion), StateError (log, checkpoint and table disagree), ChecksumError, QualityError,
@@ -113,8 +99,8 @@ def promote(
         take_over=take_over,
     )
     try:
-        planned, table_id = _plan(spark, pipeline, entity, where, work, state, replay=replay, listener=listener)
-        if planned:
+        planned = _plan(spark, pipeline, entity, where, work, state, replay=replay, listener=listener)
+        if planned.ends:
             batch = MicroBatch(
                 entity=entity,
                 load_pattern=where.load_pattern,
@@ -125,18 +111,22 @@ def promote(
                 claim=Location.parse(pipeline.platform.state.root).child(claim.path).uri,
                 next_claim=Location.parse(pipeline.platform.state.root).child(claim.next_path).uri,
                 attempt=claim.held.attempt,
-                table_id=table_id,
+                table_id=planned.table_id,
                 replay=replay,
                 clock=clock,
             )
-            _run(spark, batch, planned, checkpoint=f"{where.state}/checkpoint", stop=stop)
+            _run(spark, batch, planned.ends, checkpoint=f"{where.state}/checkpoint", stop=stop)
         if entity.exports:
             exporter = Exporter.of(pipeline, entity, clock=clock, listener=listener)
             exporter.export(work.target)
+        table = work.target.frame()
+        rows = 0 if table is None else table.count()
+        if shelf is not None:
+            shelf.write(planned.version, planned.sha256, rows)
     finally:
         release(state, claim)
-    done = applied.since(work.applied, started) if planned else []
-    if done and ledger.soft(entity) and (table := work.target.frame()) is not None:
+    done = applied.since(work.applied, started) if planned.ends else []
+    if done and ledger.soft(entity) and table is not None:
         marked = table.where(F.col(DELETED_AT).isNotNull()).count()
         listener(Noticed(subject=entity.entity, sentence=f"{marked:,} rows are marked as deleted in {DELETED_AT}"))
     for row in done:
@@ -153,8 +143,20 @@ def promote(
         batches=len(done),
         seconds=clock.monotonic() - since,
         last_version=max((row.last_version for row in done), default=-1),
+        table_rows=rows,
         **totals,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """The offsets at which batches will end, none where nothing is new; all of them deliver the log up to *version*."""
+
+    ends: Sequence[dict[str, Any]]
+    table_id: str | None
+    """Of the table, where it is known to stay."""
+    version: int
+    sha256: str
 
 
 def _plan(
@@ -167,11 +169,8 @@ def _plan(
     *,
     replay: bool,
     listener: Listener,
-) -> tuple[list[dict[str, Any]], str | None]:
-    """The offsets at which batches will end, none where nothing is new; and the table's id, where it is known to stay.
-
-    Table, checkpoint and log are checked against each other.
-    """
+) -> Planned:
+    """What there is to do. Table, checkpoint and log are checked against each other."""
     table_id = None
     last = applied.newest(work.applied)
     checkpoint = where.layout.part("checkpoint")
@@ -200,11 +199,12 @@ def _plan(
     if newest == after["version"]:
         if newest >= 0 and landed.entries(newest, newest)[0].sha256 != after["sha256"]:
             raise ChainError(f"the log at {where.bronze} is not the one that was applied up to version {newest}; nothing was changed")
-        return [], table_id
+        return Planned(ends=(), table_id=table_id, version=newest, sha256=after["sha256"])
     limits = pipeline.run.promote.batch
     fresh = landed.entries(after["version"] + 1, newest, prev_sha256=after["sha256"])
     by_run = entity.model == "periodic_snapshot"
-    return ends(fresh, max_files=limits.max_files, max_bytes=limits.max_bytes, by_run=by_run), table_id
+    planned = ends(fresh, max_files=limits.max_files, max_bytes=limits.max_bytes, by_run=by_run)
+    return Planned(ends=planned, table_id=table_id, version=newest, sha256=fresh[-1].sha256)
 
 
 def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:

@@ -55,6 +55,8 @@ class BronzeTable:
     _seal: str = field(default=GENESIS, init=False)
     _schema_id: int | None = field(default=None, init=False)
     _completed: int | None = field(default=None, init=False)
+    _runs: dict[str, int] = field(default_factory=dict, init=False)
+    """The version that completed each run."""
 
     @property
     def folder(self) -> Path:
@@ -140,8 +142,10 @@ class BronzeTable:
                     schema_id=self._schema_id,
                     content_sha256=None,
                     same_as=same_as,
+                    same_as_version=self._runs.get(same_as) if same_as else None,
                 )
             )
+            self._runs[run_id] = self._completed
         return self.version
 
     def _chunk(self, rows: Sequence[Mapping[str, Any]], run_id: str) -> Chunk:

@@ -73,7 +73,8 @@ class Comparison:
 
     def ours(self, model: str) -> Callable[[], float]:
         """A promotion as ``medallion promote`` does it: log, checksums, one batch, MERGE, `applied`."""
-        from medallion.silver.promote import Promoted, promote
+        from medallion.silver.promote import promote
+        from medallion.silver.promoted import Promoted
 
         def run() -> float:
             with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder:

@@ -33,7 +33,9 @@ from medallion.silver import applied
 from medallion.silver.audit import audit
 from medallion.silver.batch import tables
 from medallion.silver.claims import acquire
-from medallion.silver.promote import Promoted, place, promote
+from medallion.silver.promote import place, promote
+from medallion.silver.promoted import Promoted
+from medallion.silver.receipt import Shelf
 from medallion.stop import StopFlag
 from medallion.storage.registry import open_filesystem
 from medallion.testing.lake import BronzeTable
@@ -96,6 +98,12 @@ class Lake:
         pipeline = self.pipeline(entity, **(run or {}))
         options = {"clock": SystemClock(), "listener": nobody, "stop": StopFlag(), **options}
         return promote(self.spark, pipeline, pipeline.silver[0], self.state, **options)
+
+    def shelf(self, entity: dict[str, Any]) -> Shelf:
+        """Where the entity's receipt lies."""
+        pipeline = self.pipeline(entity)
+        bronze, silver = (open_filesystem(str(self.folder / name), clock=SystemClock()) for name in ("bronze", "silver"))
+        return Shelf(pipeline=pipeline, entity=pipeline.silver[0], bronze=bronze, silver=silver, state=self.state)
 
     def rows(self, entity: dict[str, Any]) -> list[tuple[Any, ...]]:
         """The table's rows without what is ours, in a fixed order."""
@@ -265,10 +273,13 @@ def test_a_table_that_was_restored_or_lost_is_refused(lake: Lake) -> None:
 
 
 def test_a_change_by_others_is_noticed(lake: Lake) -> None:
-    """A write that is not ours is told to the listener; the promotion goes on."""
+    """A write that is not ours is told to the listener, and no receipt stands after it; the promotion goes on."""
     lake.bronze.run([row(1, "a", 10), row(2, "a", 10)])
-    lake.promote(CURRENT)
+    shelf = lake.shelf(CURRENT)
+    assert lake.promote(CURRENT, shelf=shelf).table_rows == 2
+    assert shelf.standing() is not None
     lake.spark.sql(f"DELETE FROM delta.`{lake.target('c')}` WHERE id = 2")
+    assert shelf.standing() is None
     lake.bronze.run([row(1, "b", 20)])
     heard: list[Any] = []
     lake.promote(CURRENT, listener=heard.append)

@@ -1,0 +1,51 @@
+"""What a flow is made of: the configuration, and what it must not reach for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medallion.clock import Clock
+from medallion.config.pipeline import Pipeline
+from medallion.config.secret import SecretResolver
+from medallion.errors import MedallionError, TerminatedError
+from medallion.events import Listener
+from medallion.stop import StopFlag
+from medallion.storage.filesystem import FileSystem
+from medallion.storage.location import Location
+from medallion.storage.registry import open_filesystem, provider_for
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """What a flow is made of: the configuration, and what it must not reach for itself."""
+
+    pipeline: Pipeline
+    resolver: SecretResolver
+    clock: Clock
+    listener: Listener
+    stop: StopFlag
+    start_spark: Callable[[str], SparkSession]
+    """The session of this process, by a name for it; called where one is needed, and not before."""
+
+
+def needs_jvm(pipeline: Pipeline) -> bool:
+    """Whether even extraction needs Spark, because the Bronze root is served through it. Raises UnknownSchemeError."""
+    bronze = pipeline.platform.bronze
+    return provider_for(Location.parse(bronze.root), bronze.storage_backend).needs_jvm
+
+
+def open_root(flow: Flow, root: str) -> FileSystem:
+    """The files below one of the roots of the configuration."""
+    return open_filesystem(root, backend=flow.pipeline.platform.bronze.storage_backend, clock=flow.clock, listener=flow.listener)
+
+
+def must_end(flow: Flow, errors: Sequence[MedallionError | None]) -> bool:
+    """Whether nothing more shall be tried after these errors."""
+    failed = [error for error in errors if error is not None]
+    stops = flow.pipeline.run.on_source_failure == "stop"
+    return any(stops or isinstance(error, TerminatedError) for error in failed)

@@ -1,0 +1,181 @@
+"""What a promotion left behind, in one small file: while nothing has moved since, the next one needs no Spark to say so.
+
+A receipt is a shortcut, never a truth: it is held against the log, the configuration and the newest commits of the tables, and
+wherever one of them differs, or cannot be read, the promotion looks for itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timezone
+
+import msgspec
+
+from medallion.bronze.entry import RunCompleted
+from medallion.bronze.log import LogReader, Stored
+from medallion.config.pipeline import Pipeline
+from medallion.config.silver import Entity
+from medallion.config.values import parse_instant
+from medallion.errors import ChainError, LogEntryError, NewerFormatError, NotFoundError
+from medallion.layout import BronzeLayout
+from medallion.silver.home import is_name, layout_of, table_of
+from medallion.silver.source import ends
+from medallion.storage.filesystem import FileSystem
+
+NAME = "receipt.json"
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest commit of a Delta table, and the hash of its file."""
+
+    version: int
+    sha256: str
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything up to *version* of the log, whose entry has the hash *sha256*, is in the table, and *rows* are in it."""
+
+    settings: str
+    """Hash of what the table depends on in the configuration."""
+    version: int
+    sha256: str
+    target: Commit | None
+    """None: nothing was delivered yet that makes a table."""
+    applied: Commit | None
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """Where the receipt of an entity lies, and what it is held against. All its methods raise StorageError where a store does."""
+
+    pipeline: Pipeline
+    entity: Entity
+    bronze: FileSystem
+    silver: FileSystem
+    state: FileSystem
+
+    @staticmethod
+    def keeps(pipeline: Pipeline, entity: Entity) -> bool:
+        """Whether receipts are kept for this entity: a table in a catalog has no place that we know, exports have a state of their own."""
+        return not is_name(table_of(pipeline, entity)) and not entity.exports
+
+    def write(self, version: int, sha256: str, rows: int) -> None:
+        """A receipt for what is true now: the log is in the table up to *version*, and the table has *rows* rows."""
+        receipt = Receipt(
+            settings=self._settings(),
+            version=version,
+            sha256=sha256,
+            target=_listed(self.silver, self._table),
+            applied=_listed(self.state, self._part("applied")),
+            rows=rows,
+        )
+        self._put(receipt)
+
+    def standing(self) -> Receipt | None:
+        """The receipt, moved to the newest entry of the log, if nothing that was delivered since is missing from the table.
+
+        None: there is none, or something has moved and must be looked at.
+        """
+        try:
+            receipt = msgspec.json.decode(self.state.read(self._path), type=Receipt)
+        except (NotFoundError, msgspec.MsgspecError):
+            return None
+        if receipt.settings != self._settings() or not self.state.exists(f"{self._part('checkpoint')}/metadata"):
+            return None
+        if not (_is_newest(self.silver, self._table, receipt.target) and _is_newest(self.state, self._part("applied"), receipt.applied)):
+            return None
+        try:
+            fresh = self._since(receipt)
+        except (ChainError, LogEntryError, NewerFormatError):  # the promotion says what is wrong, and of which file
+            return None
+        if fresh is None or self._delivers(fresh):
+            return None
+        if fresh:
+            receipt = msgspec.structs.replace(receipt, version=fresh[-1].version, sha256=fresh[-1].sha256)
+            self._put(receipt)
+        return receipt
+
+    def _since(self, receipt: Receipt) -> list[Stored] | None:
+        """The entries of the log after the receipt's; None where the receipt is of another log."""
+        log = self._log
+        newest = log.newest()
+        if newest < receipt.version or (receipt.version >= 0 and log.one(receipt.version).sha256 != receipt.sha256):
+            return None
+        return log.read(receipt.version + 1, newest, prev_sha256=receipt.sha256)
+
+    def _delivers(self, fresh: Sequence[Stored]) -> bool:
+        by_run = self.entity.model == "periodic_snapshot"
+        told = [one for one in fresh if not (by_run and self._repeats_its_day(one))]
+        return bool(ends(told, max_files=1, max_bytes=1, by_run=by_run))
+
+    def _repeats_its_day(self, one: Stored) -> bool:
+        """Whether a run brings what its slice of the table holds already: the content of a run of the same day, kept by date."""
+        run = one.entry
+        if not isinstance(run, RunCompleted) or run.same_as_version is None or self.entity.snapshot_by == "run":
+            return False
+        before = self._log.one(run.same_as_version).entry
+        return isinstance(before, RunCompleted) and _day(before) == _day(run)
+
+    def _settings(self) -> str:
+        origin = self.pipeline.source_of(self.entity) or self.entity.bronze
+        assert origin is not None, "the configuration was checked"
+        places = [str(self.bronze.root.child(self._bronze.folder)), str(self.silver.root.child(self._table))]
+        said = [self.entity.model_dump(mode="json"), origin.load_pattern, places]
+        return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
+
+    def _put(self, receipt: Receipt) -> None:
+        self.state.put(self._path, msgspec.json.encode(receipt, order="sorted") + b"\n")
+
+    @property
+    def _log(self) -> LogReader:
+        return LogReader(self.bronze, self._bronze)
+
+    @property
+    def _bronze(self) -> BronzeLayout:
+        origin = self.pipeline.source_of(self.entity) or self.entity.bronze
+        assert origin is not None, "the configuration was checked"
+        return BronzeLayout(system=origin.system, table=origin.table)
+
+    @property
+    def _table(self) -> str:
+        return layout_of(self.pipeline, self.entity).table
+
+    @property
+    def _path(self) -> str:
+        return self._part(NAME)
+
+    def _part(self, name: str) -> str:
+        return layout_of(self.pipeline, self.entity).part(name)
+
+
+def _day(run: RunCompleted) -> date:
+    return parse_instant(run.logical_date).astimezone(timezone.utc).date()
+
+
+def _commit(table: str, version: int) -> str:
+    return f"{table}/_delta_log/{version:020d}.json"
+
+
+def _listed(fs: FileSystem, table: str) -> Commit | None:
+    """The newest commit of the Delta table in a folder; None where there is no table."""
+    names = [file.path.rsplit("/", 1)[-1] for file in fs.files(f"{table}/_delta_log")]
+    versions = [int(name[:20]) for name in names if len(name) == 25 and name.endswith(".json") and name[:20].isdigit()]
+    if not versions:
+        return None
+    newest = max(versions)
+    return Commit(version=newest, sha256=hashlib.sha256(fs.read(_commit(table, newest))).hexdigest())
+
+
+def _is_newest(fs: FileSystem, table: str, commit: Commit | None) -> bool:
+    """Whether the table's newest commit is still this one; found without a listing."""
+    if commit is None:
+        return not fs.exists(_commit(table, 0))
+    if fs.exists(_commit(table, commit.version + 1)):
+        return False
+    try:
+        return hashlib.sha256(fs.read(_commit(table, commit.version))).hexdigest() == commit.sha256
+    except NotFoundError:
+        return False
