@@ -34,6 +34,8 @@
       - SequenceTieError              6  QUAL002
       - SnapshotError                 6  QUAL003
       - DifferenceError               6  QUAL004
+      - ExpectationError              6  QUAL005
+      - QuarantineLimitError          6  QUAL006
     * ConcurrentRunError              7  CON001
       - FencedError                   7  CON002
       - BusyError                     7  CON003
@@ -285,6 +287,18 @@ class DifferenceError(QualityError):
     """A Silver table differs from what its Bronze log says."""
 
     code = "QUAL004"
+
+
+class ExpectationError(QualityError):
+    """Rows do not meet an expectation whose action is to fail."""
+
+    code = "QUAL005"
+
+
+class QuarantineLimitError(QualityError):
+    """More rows would be set aside than max_quarantined allows."""
+
+    code = "QUAL006"
 
 
 class ConcurrentRunError(MedallionError):

@@ -14,15 +14,16 @@ _LOOK_EVERY = 1.0
 """Seconds between two looks at the stop flag. To wait for the flag itself could hang: a signal handler of this thread sets it."""
 
 
-def follow(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False) -> Outcome:
+def follow(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False, accept_quarantine: bool = False) -> Outcome:
     """As :func:`medallion.pipeline.run`; under ``trigger: processing_time`` its promotions are then started again at each interval.
 
-    Sources are read once. It ends when a round fails, with that failure, or at SIGTERM: between two rounds everything is done and the
-    outcome is that of all rounds together; within one the round ends as it always does, with TerminatedError.
+    Sources are read once, and *accept_quarantine* is meant for the first round alone. It ends when a round fails, with that failure, or
+    at SIGTERM: between two rounds everything is done and the outcome is that of all rounds together; within one the round ends as it
+    always does, with TerminatedError.
     """
     interval = flow.pipeline.run.promote.interval
     began = round_began = flow.clock.monotonic()
-    outcome = run(flow, selection, options, replay=replay)
+    outcome = run(flow, selection, options, replay=replay, accept_quarantine=accept_quarantine)
     if interval is None or not selection.entities:
         return outcome
     tables = Selection(sources=(), entities=selection.entities)
@@ -47,8 +48,10 @@ def _together(before: Sequence[EntityOutcome], latest: Sequence[EntityOutcome]) 
 def _sum(before: EntityOutcome, latest: EntityOutcome) -> EntityOutcome:
     if before.promoted is None or latest.promoted is None:
         return latest
-    counted = [field.name for field in fields(latest.promoted) if field.name not in ("entity", "last_version", "table_rows")]
+    counted = [field.name for field in fields(latest.promoted) if field.name not in ("entity", "last_version", "table_rows", "unmet")]
     totals = {name: getattr(before.promoted, name) + getattr(latest.promoted, name) for name in counted}
     last = max(before.promoted.last_version, latest.promoted.last_version)
     done = "done" if "done" in (before.status, latest.status) and latest.error is None else latest.status
-    return replace(latest, status=done, promoted=replace(latest.promoted, last_version=last, **totals))
+    now = {rule.name: rule.rows for rule in latest.promoted.unmet}
+    unmet = tuple(replace(rule, rows=rule.rows + now.get(rule.name, 0)) for rule in before.promoted.unmet) or latest.promoted.unmet
+    return replace(latest, status=done, promoted=replace(latest.promoted, last_version=last, unmet=unmet, **totals))

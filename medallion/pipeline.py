@@ -49,7 +49,7 @@ def select(pipeline: Pipeline, names: Sequence[str] = ()) -> Selection:
     return Selection(sources=tuple(one for one in pipeline.sources if one.name in needed), entities=entities)
 
 
-def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False) -> Outcome:
+def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False, accept_quarantine: bool = False) -> Outcome:
     """Extraction, then promotion of what the logs hold by then.
 
     The Spark session starts while sources are read, as soon as it is clear that a table will need it. What a failed source committed is
@@ -71,7 +71,9 @@ def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bo
     else:
         if not spark.ready:
             flow.listener(Noticed(subject="spark", sentence="is starting"))
-        entities = promote_all(flow, spark.session, selection.entities, replay=replay, take_over=options.take_over)
+        entities = promote_all(
+            flow, spark.session, selection.entities, replay=replay, take_over=options.take_over, accept_quarantine=accept_quarantine
+        )
     return Outcome(pipeline=flow.pipeline.pipeline, sources=sources, entities=entities, seconds=flow.clock.monotonic() - began)
 
 

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def promote_all(
-    flow: Flow, session: Callable[[], SparkSession], entities: Sequence[Entity], *, replay: bool = False, take_over: bool = False
+    flow: Flow,
+    session: Callable[[], SparkSession],
+    entities: Sequence[Entity],
+    *,
+    replay: bool = False,
+    take_over: bool = False,
+    accept_quarantine: bool = False,
 ) -> tuple[EntityOutcome, ...]:
     """Each entity's table holds what the log of its Bronze table says; outcomes come in the order of *entities*.
 
@@ -40,6 +46,7 @@ def promote_all(
             flow.listener(Failed(subject="spark", code=error.code, sentence=error.sentence))
             broken = error
     terminated, looking = threading.Event(), threading.Lock()
+    asked = {"replay": replay, "take_over": take_over, "accept_quarantine": accept_quarantine}
 
     def outcome(entity: Entity) -> EntityOutcome:
         source, path = flow.pipeline.source_of(entity), table_of(flow.pipeline, entity)
@@ -55,7 +62,7 @@ def promote_all(
                 return _rested(flow, resting[entity.entity], about)
             if spark is None:
                 return replace(about, status="failed", error=broken)
-            return _promote(flow, spark, entity, about, replay=replay, take_over=take_over)
+            return _promote(flow, spark, entity, about, **asked)
         except MedallionError as error:
             if isinstance(error, TerminatedError):
                 terminated.set()
@@ -73,7 +80,7 @@ def resting_of(flow: Flow, entities: Sequence[Entity]) -> Mapping[str, Receipt]:
     return {name: receipt for name, receipt in found.items() if receipt is not None}
 
 
-def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutcome, *, replay: bool, take_over: bool) -> EntityOutcome:
+def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutcome, **options: bool) -> EntityOutcome:
     """*about*, filled in. Spark's own errors come out as typed ones."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
@@ -89,8 +96,7 @@ def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutco
             entity,
             state,
             shelf=_shelf(flow, entity),
-            replay=replay,
-            take_over=take_over,
+            **options,
             clock=flow.clock,
             listener=flow.listener,
             stop=flow.stop,

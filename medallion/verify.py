@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from medallion.bronze.entry import ChunkFile
 from medallion.bronze.log import LogReader
 from medallion.bronze.orphans import listed
 from medallion.config.pipeline import Pipeline
@@ -22,11 +25,16 @@ if TYPE_CHECKING:
     from medallion.silver.audit import Difference
 
 
+_AT_ONCE = 4
+"""Chunk files that are read together; each is in memory whole."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checked:
     """A Bronze table or a Silver table that was looked at. *error* is what is wrong; None: nothing was found.
 
-    *files* were held against their sums. *keys* of a Silver table were folded again; *differences* are the keys whose rows are others.
+    *files* of a Bronze table were held against their sums. *keys* of a Silver table were folded again; *differences* are the keys whose
+    rows are others.
     """
 
     subject: str
@@ -37,6 +45,8 @@ class Checked:
     differences: tuple[Difference, ...] = ()
     promoted: bool = True
     """Of a Silver table: whether anything was promoted into it yet."""
+    looked_at: bool = True
+    """Of a Silver table: whether its Bronze table is right, so that it says what the table must be."""
     error: MedallionError | None = None
 
 
@@ -58,80 +68,94 @@ def verify(
     entities: Sequence[Entity],
     *,
     sample: int,
+    seed: int = 0,
     bronze: FileSystem,
     state: FileSystem,
     start_spark: Callable[[], SparkSession],
 ) -> Verified:
-    """Every log is read from its beginning, every chunk file hashed, and *sample* keys of each promoted table folded again.
+    """Every log is read from its beginning, every chunk file that it lists hashed, and *sample* keys of each promoted table folded again.
 
-    What was promoted is hashed by Spark, the rest here; without a promoted table no Spark is started. A fault of one table
-    does not hide those of the others: each outcome carries its own error. Raises MedallionError where Spark cannot be started.
+    *seed* says which keys. Without a promoted table no Spark is started. A fault of one table does not hide those of the others: each
+    outcome carries its own error. Raises MedallionError where Spark cannot be started.
     """
     promoted = [entity for entity in entities if _is_promoted(pipeline, entity, state)]
-    hashed_by_spark = {_layout(pipeline, entity) for entity in promoted}
     layouts = dict.fromkeys(
         [*(BronzeLayout(system=source.system, table=source.table) for source in sources), *(_layout(pipeline, one) for one in entities)]
     )
-    found = [_bronze(bronze, layout, hashed=layout not in hashed_by_spark) for layout in layouts]
-    spark = start_spark() if promoted else None
+    found = [_bronze(bronze, layout) for layout in layouts]
+    broken = {layout for layout, one in zip(layouts, found, strict=True) if one.error is not None}
+    sound = [entity for entity in promoted if _layout(pipeline, entity) not in broken]
+    spark = start_spark() if sound else None
     for entity in entities:
-        if spark is None or entity not in promoted:
+        if entity not in promoted:
             found.append(Checked(subject=entity.entity, kind="silver", promoted=False))
+        elif spark is None or entity not in sound:
+            found.append(Checked(subject=entity.entity, kind="silver", looked_at=False))
         else:
-            found.append(_silver(spark, pipeline, entity, sample))
+            found.append(_silver(spark, pipeline, entity, sample, seed))
     return Verified(checked=tuple(found))
 
 
-def check_log(fs: FileSystem, layout: BronzeLayout, *, hashed: bool) -> tuple[int, int]:
-    """Entries of the log, and chunk files that were held against their sums (none without *hashed*).
+def check_log(fs: FileSystem, layout: BronzeLayout) -> tuple[int, int]:
+    """Entries of the log, and chunk files that were held against their sums: all that the log lists, promoted or not.
 
     Raises ChainError, LogEntryError, NewerFormatError, ChecksumError or StorageError at the first fault.
     """
     reader = LogReader(fs, layout)
     stored = reader.read(0, reader.newest())
-    files = listed(stored) if hashed else []
-    for file in files:
-        path = layout.within(file.path)
-        place = fs.root.child(path)
-        try:
-            data = fs.read(path)
-        except NotFoundError as error:
-            raise ChecksumError(f"{place} is missing, though the log lists it; restore it from a copy") from error
-        if len(data) != file.bytes:
-            raise ChecksumError(f"{place} has {len(data)} bytes, {file.bytes} were landed; restore it from a copy")
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise ChecksumError(f"{place} has other bytes than were landed; restore it from a copy")
+    files = listed(stored)
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="verify") as pool:
+        checks = deque[Future[None]]()
+        for file in files:
+            if len(checks) == 2 * _AT_ONCE:
+                checks.popleft().result()
+            checks.append(pool.submit(_check_file, fs, layout, file))
+        for check in checks:
+            check.result()
     return len(stored), len(files)
 
 
-def _bronze(fs: FileSystem, layout: BronzeLayout, *, hashed: bool) -> Checked:
+def _check_file(fs: FileSystem, layout: BronzeLayout, file: ChunkFile) -> None:
+    path = layout.within(file.path)
+    place = fs.root.child(path)
+    try:
+        data = fs.read(path)
+    except NotFoundError as error:
+        raise ChecksumError(f"{place} is missing, though the log lists it; restore it from a copy") from error
+    if len(data) != file.bytes:
+        raise ChecksumError(f"{place} has {len(data)} bytes, {file.bytes} were landed; restore it from a copy")
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise ChecksumError(f"{place} has other bytes than were landed; restore it from a copy")
+
+
+def _bronze(fs: FileSystem, layout: BronzeLayout) -> Checked:
     name = f"{layout.system}.{layout.table}"
     try:
-        versions, files = check_log(fs, layout, hashed=hashed)
+        versions, files = check_log(fs, layout)
     except MedallionError as error:
         return Checked(subject=name, kind="bronze", error=error)
     return Checked(subject=name, kind="bronze", versions=versions, files=files)
 
 
-def _silver(spark: SparkSession, pipeline: Pipeline, entity: Entity, sample: int) -> Checked:
+def _silver(spark: SparkSession, pipeline: Pipeline, entity: Entity, sample: int, seed: int) -> Checked:
     from medallion.silver.audit import audit
 
     name = entity.entity
     try:
-        found = audit(spark, pipeline, entity, sample=sample)
+        found = audit(spark, pipeline, entity, sample=sample, seed=seed)
     except MedallionError as error:
         return Checked(subject=name, kind="silver", error=error)
     wrong = None
     if found.differences:
         wrong = DifferenceError(
             f"{name}: {len(found.differences)} of {found.keys} keys have other rows than their log makes; "
-            "see the first below, and run `medallion promote --replay` to read the log into this table again"
+            "see the first of them, look at one with `medallion explain`, and run `medallion promote --replay` to read the log into this "
+            "table again"
         )
     return Checked(
         subject=name,
         kind="silver",
         versions=found.versions,
-        files=found.files,
         keys=found.keys,
         differences=found.differences,
         promoted=found.versions > 0,

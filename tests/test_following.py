@@ -48,7 +48,10 @@ class Rounds:
         self.began: list[float] = []
         self.start = clock.monotonic()
 
-    def __call__(self, _flow: Flow, selection: Selection, _options: Any, *, replay: bool = False) -> Outcome:
+    def __call__(
+        self, _flow: Flow, selection: Selection, _options: Any, *, replay: bool = False, accept_quarantine: bool = False
+    ) -> Outcome:
+        assert accept_quarantine == replay, "both are meant for the first round alone"
         self.asked.append((len(selection.sources), replay))
         self.began.append(self.clock.monotonic() - self.start)
         self.clock.advance(3)
@@ -69,7 +72,9 @@ def followed(monkeypatch: pytest.MonkeyPatch, outcomes: list[EntityOutcome], *, 
     stop, rounds = StopsAt(clock, stop_at), Rounds(clock, outcomes)
     monkeypatch.setattr(following, "run", rounds)
     made = flow(clock, stop, trigger)
-    outcome = following.follow(made, Selection(sources=(), entities=made.pipeline.silver), ExtractOptions(), replay=True)
+    outcome = following.follow(
+        made, Selection(sources=(), entities=made.pipeline.silver), ExtractOptions(), replay=True, accept_quarantine=True
+    )
     return outcome, rounds
 
 

@@ -70,7 +70,7 @@ def test_a_healthy_log_is_right(tmp_path: Path) -> None:
 
 def test_an_empty_table_is_right(tmp_path: Path) -> None:
     """Nothing contradicts itself."""
-    assert check_log(files(tmp_path), LAYOUT, hashed=True) == (0, 0)
+    assert check_log(files(tmp_path), LAYOUT) == (0, 0)
 
 
 def damage_by_a_byte(path: Path) -> None:
@@ -139,7 +139,7 @@ def test_files_of_runs_that_nobody_reads_need_not_be_there(tmp_path: Path) -> No
     for path in tmp_path.rglob("part-*.parquet"):
         if path != kept:
             path.unlink()
-    assert check_log(files(tmp_path), LAYOUT, hashed=True)[1] == 1
+    assert check_log(files(tmp_path), LAYOUT)[1] == 1
     kept.unlink()
     with pytest.raises(ChecksumError):
-        check_log(files(tmp_path), LAYOUT, hashed=True)
+        check_log(files(tmp_path), LAYOUT)

@@ -9,6 +9,7 @@ import typer
 from medallion import __version__
 from medallion.cli import flow, look, state, upkeep
 from medallion.cli.demo import demo
+from medallion.cli.explain import explain
 from medallion.cli.terminal import Terminal
 
 STATUSES = """Exit status: 0 done; 2 configuration; 3 stopped early, run the same command again; 4 source; 5 storage or state; 6 quality;
@@ -50,5 +51,6 @@ app.command(epilog=STATUSES)(flow.promote)
 app.command()(state.status)
 app.command(epilog=STATUSES)(state.verify)
 app.command(epilog=STATUSES)(upkeep.vacuum)
+app.command()(explain)
 app.command()(look.errors)
 app.add_typer(demo, name="demo")

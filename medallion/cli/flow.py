@@ -54,6 +54,7 @@ def run(
     to: given.To = None,
     full_refresh: given.FullRefresh = False,
     replay: given.Replay = False,
+    accept_quarantine: given.AcceptQuarantine = False,
     take_over: given.TakeOver = False,
     result: given.Result = None,
     quiet: given.Quiet = False,
@@ -84,7 +85,7 @@ def run(
             full_refresh=full_refresh,
             take_over=take_over,
         )
-        return follow(flow, selection, options, replay=replay)
+        return follow(flow, selection, options, replay=replay, accept_quarantine=accept_quarantine)
 
     def read() -> Loaded:
         return given.read(terminal, config, env=env, sets=sets, scope=storage_scope, async_http=async_http, api_rps=api_rps)
@@ -143,6 +144,7 @@ def promote(
     sets: given.Sets = None,
     select: given.Select = None,
     replay: given.Replay = False,
+    accept_quarantine: given.AcceptQuarantine = False,
     take_over: given.TakeOver = False,
     result: given.Result = None,
     quiet: given.Quiet = False,
@@ -161,7 +163,7 @@ def promote(
         if not selection.entities:
             raise ConfigError([Problem(path="--select", message="there is no entity to promote: nothing is made of these sources")])
         chosen = Selected(sources=(), entities=selection.entities)
-        return follow(flow, chosen, ExtractOptions(take_over=take_over), replay=replay)
+        return follow(flow, chosen, ExtractOptions(take_over=take_over), replay=replay, accept_quarantine=accept_quarantine)
 
     return _flow(terminal, lambda: given.read(terminal, config, env=env, sets=sets, scope=storage_scope), given.names(select), told, work)
 

@@ -40,6 +40,9 @@ From = Annotated[str | None, typer.Option("--from", metavar="A", help="Backfill 
 To = Annotated[str | None, typer.Option("--to", metavar="B", help="Backfill up to here, not included.")]
 FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Asks from initial_value again; deletes nothing.")]
 Replay = Annotated[bool, typer.Option("--replay", help="Silver reads Bronze from its beginning into the same tables.")]
+AcceptQuarantine = Annotated[
+    bool, typer.Option("--accept-quarantine", help="Lets this promotion set more rows aside than max_quarantined allows.")
+]
 TakeOver = Annotated[bool, typer.Option("--take-over", help="Does not wait for a run of which nothing is heard.")]
 Result = Annotated[Path | None, typer.Option("--result", metavar="FILE", help="Writes how each source and entity ended, as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Prints failures only.")]

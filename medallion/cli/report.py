@@ -28,6 +28,9 @@ def report(terminal: Terminal, outcome: Outcome, tally: Tally, *, config: Path) 
         terminal.table(_sources(outcome.sources, tally))
     if outcome.entities:
         terminal.table(_entities(outcome.entities))
+    unmet = [(one.entity, rule.name, rule.action, rule.rows) for one in outcome.entities if one.promoted for rule in one.promoted.unmet]
+    if unmet:
+        terminal.table(expectations(unmet))
     stores = [(name, counts.retries) for (_, name), counts in tally.all.items() if name.startswith("storage ") and counts.retries]
     for name, retries in stores:
         terminal.show(f"{name}: {retries:,} retries")
@@ -92,6 +95,15 @@ def _entities(outcomes: Sequence[EntityOutcome]) -> Table:
             "" if one.silver_rows is None else f"{one.silver_rows:,}",
             "" if done is None else f"{done.seconds:.1f}",
         )
+    return table
+
+
+def expectations(unmet: Sequence[tuple[str, str, str, int]]) -> Table:
+    """How many rows do not meet each expectation: entity, name, action and rows."""
+    titles = ("entity", "expectation", "action", "rows that do not meet it")
+    table = plain_table(*titles, left=titles[:3])
+    for entity, name, action, rows in unmet:
+        table.add_row(entity, name, action, f"{rows:,}")
     return table
 
 

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,13 +86,14 @@ def _source(one: SourceOutcome, tally: Tally) -> dict[str, Any]:
 
 
 def _entity(one: EntityOutcome, run_id: str | None) -> dict[str, Any]:
-    names = ("rows", "batches", "inserted", "updated", "deleted", "quarantined", "ties", "late", "last_version")
+    names = ("rows", "batches", "inserted", "updated", "deleted", "quarantined", "dropped", "ties", "late", "last_version")
     counts = {name: None if one.promoted is None else getattr(one.promoted, name) for name in names}
     return {
         "entity": one.entity,
         "status": status_of(one),
         "run_id": run_id,
         **counts,
+        "expectations": [] if one.promoted is None else [asdict(rule) for rule in one.promoted.unmet],
         "rows_in_silver": one.silver_rows,
         "path": one.path,
         "seconds": None if one.promoted is None else round(one.promoted.seconds, 3),

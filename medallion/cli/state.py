@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from medallion.cli import options as given
 from medallion.cli.flow import lasting, start_spark
-from medallion.cli.report import plain_table
+from medallion.cli.report import expectations, plain_table
 from medallion.cli.terminal import Terminal
 from medallion.clock import SystemClock
 from medallion.config.pipeline import Pipeline
@@ -74,6 +75,16 @@ def status(
             terminal.show(f"{table.system}.{table.table}: {_open_run(table.open)}")
     if silver:
         terminal.table(_silver(pipeline, chosen.entities, applied, tables))
+        unmet = [
+            (entity.entity, rule.name, rule.action, row.rules[rule.name])
+            for entity in chosen.entities
+            if (row := applied.get(entity.entity)) is not None
+            for rule in entity.expectations
+            if rule.name in row.rules
+        ]
+        if unmet:
+            terminal.show("Of the last batch of each entity:")
+            terminal.table(expectations(unmet))
     elif chosen.entities:
         terminal.show(f"Silver tables are not looked at; they are with: medallion status {config} --silver (starts Spark)")
     return 0
@@ -86,6 +97,9 @@ def verify(
     sets: given.Sets = None,
     select: given.Select = None,
     sample: Annotated[int, typer.Option("--sample", min=0, metavar="N", help="Keys of each Silver table to fold again.")] = 1000,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, metavar="N", help="Draws the same keys again (default: others each time).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Holds Bronze against its log and its checksums, and a sample of keys of each Silver table against Bronze.
@@ -101,11 +115,13 @@ def verify(
     chosen = selected(pipeline, given.names(select))
     if needs_jvm(pipeline):
         start_spark(pipeline.pipeline, **lasting(pipeline))
+    drawn = secrets.randbelow(2**31) if seed is None else seed
     found = hold(
         pipeline,
         chosen.sources,
         chosen.entities,
         sample=sample,
+        seed=drawn,
         bronze=open_at(pipeline, pipeline.platform.bronze.root),
         state=open_at(pipeline, pipeline.platform.state.root),
         start_spark=lambda: start_spark(pipeline.pipeline, **lasting(pipeline)),
@@ -114,6 +130,8 @@ def verify(
         terminal.show(json.dumps([_checked_json(one) for one in found.checked], indent=2, default=str, ensure_ascii=False))
     else:
         _tell(terminal, found.checked)
+        if any(one.keys for one in found.checked):
+            terminal.show(f"The same keys again: --sample {sample} --seed {drawn}")
     for one in found.checked:
         if one.error is not None:
             terminal.trace(one.error)
@@ -173,8 +191,11 @@ def _tell(terminal: Terminal, checked: Sequence[Checked]) -> None:
             verdict = Text(f"wrong [{one.error.code}]", style="bold red")
         elif not one.promoted:
             verdict = Text("nothing promoted yet", style="dim")
+        elif not one.looked_at:
+            verdict = Text("not looked at: its Bronze table is wrong", style="yellow")
         keys = f"{one.keys:,}" if one.kind == "silver" else ""
-        shown.add_row(one.subject, one.kind, f"{one.versions:,}", f"{one.files:,}", keys, verdict)
+        files = f"{one.files:,}" if one.kind == "bronze" else ""
+        shown.add_row(one.subject, one.kind, f"{one.versions:,}", files, keys, verdict)
     terminal.table(shown)
     for one in checked:
         if one.differences:
@@ -201,7 +222,7 @@ def _row(values: Sequence[Any]) -> str:
 
 
 def _checked_json(one: Checked) -> dict[str, Any]:
-    names = ("subject", "kind", "versions", "files", "keys", "promoted")
+    names = ("subject", "kind", "versions", "files", "keys", "promoted", "looked_at")
     differences = [{"key": found.key, "expected": found.expected, "found": found.found} for found in one.differences]
     error = None if one.error is None else {"code": one.error.code, "sentence": one.error.sentence}
     return {**{name: getattr(one, name) for name in names}, "differences": differences, "error": error}

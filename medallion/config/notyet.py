@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from medallion.config.node import Path
 from medallion.config.platform import Platform
-from medallion.config.silver import Entity
 from medallion.config.source import Source
 
 Refusal = tuple[Path, str]
@@ -30,14 +29,3 @@ def of_source(source: Source) -> Iterator[Refusal]:
         yield ("type",), "file is not built in this version; api, db and custom are"
     if source.parent is not None and source.incremental is not None:
         yield ("parent",), "incremental requests from another source's records are not built in this version"
-
-
-def of_entity(entity: Entity) -> Iterator[Refusal]:
-    """What of a Silver table is not built yet."""
-    asked = {
-        "expectations": bool(entity.expectations),
-        "max_quarantined": entity.max_quarantined is not None,
-    }
-    for key, is_asked in asked.items():
-        if is_asked:
-            yield (key,), "is not built in this version"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from medallion.config import entity as tables
 from medallion.config import notyet, outputs, rules
 from medallion.config.check import Checked, checked, problem
 from medallion.config.names import closest
@@ -132,7 +133,7 @@ class Parts:
                 elif called is not None and called not in patterns:
                     self.problems.append(problem(node, ("source",), _unknown(called, known), prefix=prefix))
                 pattern = patterns.get(called) if called is not None else next(iter(patterns.values()), None)
-            self._rules(node, entity, prefix, partial(rules.of_entity, load_pattern=pattern), notyet.of_entity)
+            self._rules(node, entity, prefix, partial(tables.of_entity, load_pattern=pattern), lambda _: ())
             self._rules(node, entity, prefix, partial(outputs.of_entity, load_pattern=pattern, platform=self.platform), lambda _: ())
 
 

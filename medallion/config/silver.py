@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from medallion.config.expectation import Expectation, Threshold
 from medallion.config.source import Name
 from medallion.config.values import Section
 
@@ -43,21 +44,6 @@ class Normalize(Section):
     """Takes spaces off both ends."""
     empty_strings_as_null: bool = False
     """After trimming."""
-
-
-class Threshold(Section):
-    """A number of rows or a share of them, whichever is reached first."""
-
-    rows: Annotated[int, Field(ge=0)] | None = None
-    """At most this many."""
-    percent: Annotated[float, Field(ge=0, le=100)] | None = None
-    """At most this share of them, 0 to 100."""
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Threshold:
-        if self.rows is None and self.percent is None:
-            raise ValueError("give rows, percent, or both")
-        return self
 
 
 class HistoryColumns(Section):
@@ -123,10 +109,10 @@ class Entity(Section):
     """Names of the columns that scd_type_2 adds."""
     normalize: Normalize = Normalize()
     """Applied to every string column before anything looks at it."""
-    expectations: tuple[dict[str, Any], ...] = ()
-    """Rules for rows: name, expr (SQL), action."""
+    expectations: tuple[Expectation, ...] = ()
+    """Rules for rows, looked at after normalize and before the table's model."""
     max_quarantined: Threshold | None = None
-    """A run that would quarantine more publishes nothing."""
+    """A batch that takes the rows that a promotion sets aside above it publishes nothing."""
     max_deleted: Threshold | None = None
     """A full snapshot that would delete more publishes nothing."""
     allow_empty_snapshot: bool = False

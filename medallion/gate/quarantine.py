@@ -1,4 +1,4 @@
-"""Rows that are no events are set aside with their reason and position, and counted; nothing vanishes."""
+"""Rows that are no events are set aside with their reason and position, and counted; nothing vanishes that no rule drops."""
 
 from __future__ import annotations
 
@@ -14,27 +14,36 @@ if TYPE_CHECKING:
 NULL_KEY = "NULL_KEY"
 NULL_SEQUENCE = "NULL_SEQUENCE"
 SEQUENCE_TIE = "SEQUENCE_TIE"
+EXPECTATION = "EXPECTATION"
+DROPPED = "DROPPED"
+"""Of rows that an expectation leaves out: they are counted, and kept nowhere but in Bronze."""
 
 
-def reason(keys: Sequence[Column], sequence: Sequence[Column]) -> Column:
-    """Why a row is no event (string), or null where it is one."""
+def reason(keys: Sequence[Column], sequence: Sequence[Column], *, quarantined_by: Column, dropped_by: Column) -> Column:
+    """Why a row is no event (string), or null where it is one; what *quarantined_by* and *dropped_by* name are rules it does not meet.
+
+    A row that one rule sets aside and another leaves out is set aside.
+    """
     null_key = F.lit(False)
     for column in keys:
         null_key = null_key | column.isNull()
     null_sequence = F.lit(False)
     for column in sequence:
         null_sequence = null_sequence | column.isNull()
-    return F.when(null_key, NULL_KEY).when(null_sequence, NULL_SEQUENCE)
+    by_rule = F.when(quarantined_by.isNotNull(), EXPECTATION).when(dropped_by.isNotNull(), DROPPED)
+    return by_rule.when(null_key, NULL_KEY).when(null_sequence, NULL_SEQUENCE)
 
 
 def rows(refused: DataFrame) -> DataFrame:
-    """The quarantine's rows: reason, position (``version``, ``chunk``, ``row``) and the row itself as JSON text.
+    """The quarantine's rows: reason, rule, position (``version``, ``chunk``, ``row``) and the row itself as JSON text.
 
-    *refused* has the Bronze columns, ``__reason``, ``__version``, ``__chunk`` and ``__row``.
+    *refused* has the Bronze columns, ``__reason``, ``__version``, ``__chunk``, ``__row`` and, where a rule is the reason, ``__rule``.
     """
     columns = [name for name in refused.columns if not name.startswith("__")]
+    rule = F.col("__rule") if "__rule" in refused.columns else F.lit(None).cast("string")
     return refused.select(
         F.col("__reason").alias("reason"),
+        rule.alias("rule"),
         F.col("__version").alias("version"),
         F.col("__chunk").alias("chunk"),
         F.col("__row").alias("row"),

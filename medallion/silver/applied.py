@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,19 @@ from medallion.errors import ChangedTableError, Problem, TableRolledBackError
 from medallion.silver.publish import SAME_ROWS, DeltaTable
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
 
 SCHEMA = """first_version bigint, last_version bigint, sha256 string, snapshot_logical_date timestamp, snapshot_version bigint,
 rows bigint, quarantined bigint, ties bigint, late bigint, files bigint, bytes bigint, started_at timestamp, seconds double,
-table_id string, table_version bigint, inserted bigint, updated bigint, deleted bigint, identity string, runtime string, attempt string"""
+table_id string, table_version bigint, inserted bigint, updated bigint, deleted bigint, identity string, runtime string, attempt string,
+dropped bigint, rules map<string, bigint>, accepted boolean"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
     """One micro-batch: the range of log versions, what it did, and the table's version after it.
 
+    *rules* has the number of rows that do not meet it for each expectation. Tables of older versions lack the columns that have defaults.
     *identity* is what the table's content depends on, as JSON; *attempt* names the promotion's claim.
     """
 
@@ -47,14 +50,21 @@ class Applied:
     identity: str
     runtime: str
     attempt: str
+    dropped: int = 0
+    """Rows that an expectation left out."""
+    rules: Mapping[str, int] = field(default_factory=dict)
+    accepted: bool = False
+    """Whether more rows were set aside than max_quarantined allows, and the promotion was told to accept that."""
 
 
 NAMES = tuple(field.name for field in fields(Applied))
 
+_DEFAULT = ("dropped", "rules", "accepted")
+
 
 def write(table: DeltaTable, row: Applied) -> None:
     """The row is in the table, whether or not the same range was applied before."""
-    table.append(table.spark.createDataFrame([tuple(asdict(row)[name] for name in NAMES)], SCHEMA))
+    table.append(table.spark.createDataFrame([tuple(getattr(row, name) for name in NAMES)], SCHEMA))
 
 
 def newest(table: DeltaTable) -> Applied | None:
@@ -78,12 +88,26 @@ def since(table: DeltaTable, started_at: datetime) -> list[Applied]:
     if frame is None:
         return []
     rows = frame.where(F.col("started_at") >= F.lit(started_at)).collect()
-    return sorted((Applied(**row.asDict()) for row in rows), key=lambda row: row.started_at)
+    return sorted(map(_row, rows), key=lambda row: row.started_at)
+
+
+def quarantined_by(table: DeltaTable, attempt: str) -> tuple[int, int]:
+    """Rows that the batches of a promotion took so far, and those of them that they set aside."""
+    frame = table.frame()
+    if frame is None:
+        return 0, 0
+    totals = frame.where(F.col("attempt") == attempt).agg(F.sum("rows"), F.sum("quarantined")).collect()[0]
+    return int(totals[0] or 0), int(totals[1] or 0)
 
 
 def _first(frame: DataFrame) -> Applied | None:
     rows = frame.limit(1).collect()
-    return Applied(**rows[0].asDict()) if rows else None
+    return _row(rows[0]) if rows else None
+
+
+def _row(row: Row) -> Applied:
+    """The row; what an older version did not write is as its default, what a newer one adds is not looked at."""
+    return Applied(**{name: value for name, value in row.asDict().items() if name in NAMES and (value is not None or name not in _DEFAULT)})
 
 
 HARMLESS = SAME_ROWS | {"ADD COLUMNS", "MERGE"}

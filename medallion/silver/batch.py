@@ -18,7 +18,7 @@ from medallion.config.silver import DELETED_AT, Entity
 from medallion.errors import FencedError, SnapshotError
 from medallion.failpoint import failpoint
 from medallion.silver import applied
-from medallion.silver.intake import take
+from medallion.silver.intake import Intake, take
 from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models import current, history, ledger, periodic, snapshot
 from medallion.silver.models.tables import Counts, Tables, unpublished
@@ -81,6 +81,7 @@ class MicroBatch:
     table_id: str | None
     """Of the table that earlier batches made; None: not made or not known yet."""
     replay: bool = False
+    accept_quarantine: bool = False
     clock: Clock = field(default_factory=SystemClock)
 
     def __call__(self, frame: DataFrame, _batch_id: int) -> None:
@@ -101,13 +102,13 @@ class MicroBatch:
                 return
             if self._is_old(delivery, delivery.snapshot, work):
                 if by_run:  # there is no newer row of `applied` for it: a later run may be of another date
-                    self._remember(work, delivery, Counts(), 0, started, since)
+                    self._remember(work, delivery, Counts(), None, started, since)
                 return
         elif not delivery.chunks:
             return
-        counts, refused = self._fold(landed, delivery, work)
+        counts, taken = self._fold(landed, delivery, work)
         failpoint("batch.target")
-        self._remember(work, delivery, counts, refused + counts.quarantined, started, since)
+        self._remember(work, delivery, counts, taken, started, since)
         failpoint("batch.applied")
 
     def _still_ours(self, spark: SparkSession) -> None:
@@ -155,18 +156,26 @@ class MicroBatch:
         assert delivery.snapshot_version is not None, "a run that is complete has a version"
         return periodic.slice_of(delivery.snapshot, delivery.snapshot_version, by=periodic.kept_by(self.entity, self.load_pattern))
 
-    def _fold(self, landed: Landed, delivery: Delivery, work: Tables) -> tuple[Counts, int]:
-        """The table as it shall be; returns what the fold counted and how many rows went to quarantine."""
+    def _fold(self, landed: Landed, delivery: Delivery, work: Tables) -> tuple[Counts, Intake | None]:
+        """The table as it shall be; returns what the fold counted and what it was given (None: an empty snapshot)."""
         snapshot_at = datetime.fromisoformat(delivery.snapshot.logical_date) if delivery.snapshot else None
         if not delivery.chunks:
             assert snapshot_at is not None, "only a snapshot delivers nothing and means something"
             if self.entity.model == "periodic_snapshot":
-                return periodic.clear(work, self._slice(delivery)), 0
-            return self._apply_empty(work, snapshot_at, delivery.snapshot_version or 0), 0
-        taken = take(landed, delivery, self.entity, work, check=self.checksum)
+                return periodic.clear(work, self._slice(delivery)), None
+            return self._apply_empty(work, snapshot_at, delivery.snapshot_version or 0), None
+        taken = take(
+            landed,
+            delivery,
+            self.entity,
+            work,
+            check=self.checksum,
+            so_far=lambda: applied.quarantined_by(work.applied, self.attempt),
+            accept_quarantine=self.accept_quarantine,
+        )
         if self.entity.model == "periodic_snapshot":
-            return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken.quarantined
-        return self._apply(taken.events, work, snapshot_at, delivery.snapshot_version or 0, taken.unsure), taken.quarantined
+            return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken
+        return self._apply(taken.events, work, snapshot_at, delivery.snapshot_version or 0, taken.unsure), taken
 
     def _apply(
         self, batch: DataFrame, work: Tables, snapshot_at: datetime | None, snapshot_version: int, unsure: DataFrame | None = None
@@ -190,7 +199,7 @@ class MicroBatch:
         added = {*self.entity.history_columns.model_dump().values(), DELETED_AT}
         return self._apply(none.drop(*[name for name in none.columns if name in added]), work, snapshot_at, snapshot_version)
 
-    def _remember(self, work: Tables, delivery: Delivery, counts: Counts, refused: int, started: datetime, since: float) -> None:
+    def _remember(self, work: Tables, delivery: Delivery, counts: Counts, taken: Intake | None, started: datetime, since: float) -> None:
         run = delivery.snapshot
         applied.write(
             work.applied,
@@ -201,7 +210,7 @@ class MicroBatch:
                 snapshot_logical_date=datetime.fromisoformat(run.logical_date) if run else None,
                 snapshot_version=delivery.snapshot_version,
                 rows=delivery.rows,
-                quarantined=refused,
+                quarantined=counts.quarantined + (taken.quarantined if taken else 0),
                 ties=counts.ties,
                 late=counts.late,
                 files=len(delivery.chunks),
@@ -216,6 +225,9 @@ class MicroBatch:
                 identity=identity(self.entity, self.load_pattern),
                 runtime=f"medallion {_version()}, Spark {work.target.spark.version}",
                 attempt=self.attempt,
+                dropped=taken.dropped if taken else 0,
+                rules=taken.unmet if taken else {},
+                accepted=taken is not None and taken.accepted,
             ),
         )
 

@@ -11,13 +11,14 @@ from pyspark.sql.types import StringType
 
 from medallion.config.silver import Entity, Normalize
 from medallion.errors import ConfigError, Problem
+from medallion.gate.expect import first_unmet
 from medallion.gate.quarantine import reason
 from medallion.layout import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-SEQUENCE, DELETE, REASON, TRUNCATE = "__sequence", "__delete", "__reason", "__truncate"
+SEQUENCE, DELETE, REASON, RULE, TRUNCATE = "__sequence", "__delete", "__reason", "__rule", "__truncate"
 POSITION = ("__version", "__chunk", "__row")
 MARKS = (SEQUENCE, DELETE, *POSITION)
 """Columns of an event beside its values; ``__sequence`` has the type of the one sequence column, or is a struct of several.
@@ -100,13 +101,17 @@ def require_columns(rows: DataFrame, entity: Entity) -> None:
 
 
 def marked(rows: DataFrame, entity: Entity) -> DataFrame:
-    """All rows with their marks and ``__reason``: null where the row is an event, else why it is none."""
+    """All rows with their marks and ``__reason``: null where the row is an event, else why it is none (``__rule``: by which rule)."""
+    quarantined_by, dropped_by = (first_unmet(entity.expectations, action) for action in ("quarantine", "drop"))
     sequence = [col(name) for name in entity.sequence_by]
     delete = _holds(entity.apply_as_deletes)
     truncate = _holds(entity.apply_as_truncates)
-    why = reason([col(name) for name in entity.keys], sequence)
-    if entity.apply_as_truncates is not None:
-        why = F.when(truncate, reason([], sequence)).otherwise(why)
+    why = reason([col(name) for name in entity.keys], sequence, quarantined_by=quarantined_by, dropped_by=dropped_by)
+    rule = F.coalesce(quarantined_by, dropped_by)
+    if entity.apply_as_truncates is not None:  # it is said of all keys and has no values: no expectation looks at it
+        nobody = F.lit(None).cast("string")
+        why = F.when(truncate, reason([], sequence, quarantined_by=nobody, dropped_by=nobody)).otherwise(why)
+        rule = F.when(~truncate, rule)
         rows = rows.withColumn(TRUNCATE, truncate)
     return rows.withColumns(
         {
@@ -115,6 +120,7 @@ def marked(rows: DataFrame, entity: Entity) -> DataFrame:
             else F.struct(*[c.alias(n) for c, n in zip(sequence, entity.sequence_by, strict=True)]),
             DELETE: delete | truncate,
             REASON: why,
+            RULE: rule,
         }
     )
 

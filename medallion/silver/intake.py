@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
-from medallion.errors import StateError
+from medallion.errors import ConfigError, ExpectationError, Problem, QuarantineLimitError, StateError
 from medallion.gate import checksum
-from medallion.gate.quarantine import NULL_SEQUENCE
-from medallion.silver.events import REASON, col, events, marked, normalized, require_columns
+from medallion.gate.expect import require_conditions, unmet
+from medallion.gate.quarantine import DROPPED
+from medallion.silver.events import POSITION, REASON, TRUNCATE, col, events, marked, normalized, require_columns
 from medallion.silver.landed import NOT_FOUND, Delivery, Landed
 from medallion.silver.quarantine import set_aside
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
     from medallion.silver.models.tables import Tables
 
+_DATA_EXCEPTION = "22"
+"""SQLSTATE class of an expression that a value makes impossible, such as a cast or a division."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Intake:
@@ -28,33 +33,145 @@ class Intake:
 
     events: DataFrame
     unsure: DataFrame | None
-    """Rows that were set aside though they may have a key: a snapshot does not say that these keys are absent."""
+    """Rows that were set aside or left out though they may have a key: a snapshot does not say that these keys are absent."""
     quarantined: int
+    dropped: int
+    unmet: Mapping[str, int]
+    """Rows that do not meet it, by expectation."""
+    accepted: bool
+    """Whether these are more rows in the quarantine than the limit allows."""
 
 
-def take(landed: Landed, delivery: Delivery, entity: Entity, tables: Tables, *, check: Literal["full", "size", "none"]) -> Intake:
+@dataclass(frozen=True, kw_only=True)
+class _Counts:
+    """Of one pass over the rows; positions are (log version, chunk, row) of the first row, where an error may have to name it."""
+
+    rows: int
+    quarantined: int
+    dropped: int
+    unmet: Mapping[str, int]
+    first_quarantined: tuple[int, int, int] | None
+    first_unmet: Mapping[str, tuple[int, int, int]]
+
+
+def take(
+    landed: Landed,
+    delivery: Delivery,
+    entity: Entity,
+    tables: Tables,
+    *,
+    check: Literal["full", "size", "none"],
+    so_far: Callable[[], tuple[int, int]],
+    accept_quarantine: bool = False,
+) -> Intake:
     """The events of a delivery that has chunks; its other rows are in the quarantine.
 
-    Raises ChecksumError, ChainError, ConfigError, or StateError where files hold other rows than the log lists; nothing is published then.
+    *so_far* gives the rows that the batches of the promotion took before this one, and those of them in the quarantine; it is asked
+    where the limit may be reached. Raises ChecksumError, ChainError, ConfigError, ExpectationError, QuarantineLimitError, or
+    StateError where files hold other rows than the log lists; nothing is published then, and nothing set aside.
     """
     try:
         files = {landed.path(p): checksum.Expected(bytes=p.chunk.files[0].bytes, sha256=p.chunk.files[0].sha256) for p in delivery.chunks}
         checksum.check(landed.spark, files, mode=check)
         rows = normalized(landed.rows(delivery.chunks), entity.normalize)
         require_columns(rows, entity)
+        require_conditions(rows, entity.expectations, path=f"silver.{entity.entity}")
         known = marked(rows, entity)
-        read, refused = (int(total or 0) for total in known.agg(F.count("*"), F.count(col(REASON))).collect()[0])
+        counts = _counted(known, entity)
     except AnalysisException as error:
         missing = landed.missing(delivery.chunks) if error.getCondition() == NOT_FOUND else None
         if missing is None:
             raise
         raise missing from error
-    if read != delivery.rows:
-        raise StateError(
-            f"log versions {delivery.first_version} to {delivery.last_version} list {delivery.rows} rows, "
-            f"their files hold {read}; nothing was published"
-        )
-    if refused:
-        set_aside(tables.quarantine, known.where(col(REASON).isNotNull()))
-    unsure = known.where(col(REASON) == NULL_SEQUENCE) if refused and delivery.snapshot is not None else None
-    return Intake(events=events(known, entity), unsure=unsure, quarantined=refused)
+    where = f"log versions {delivery.first_version} to {delivery.last_version}"
+    if counts.rows != delivery.rows:
+        raise StateError(f"{where} list {delivery.rows} rows, their files hold {counts.rows}; nothing was published")
+    _refuse_unmet(counts, entity, where)
+    accepted = _is_over(counts, entity, so_far)
+    if accepted and not accept_quarantine:
+        _refuse_quarantine(counts, entity, where)
+    if counts.quarantined:
+        set_aside(tables.quarantine, known.where(col(REASON).isNotNull() & (col(REASON) != DROPPED)))
+    left_out = counts.quarantined + counts.dropped
+    return Intake(
+        events=events(known, entity),
+        unsure=known.where(col(REASON).isNotNull()) if left_out and delivery.snapshot is not None else None,
+        quarantined=counts.quarantined,
+        dropped=counts.dropped,
+        unmet=counts.unmet,
+        accepted=accepted,
+    )
+
+
+def _counted(known: DataFrame, entity: Entity) -> _Counts:
+    """Everything that is counted of the rows, in one action."""
+    place = F.struct(*[col(name) for name in POSITION])
+    aside = col(REASON).isNotNull() & (col(REASON) != DROPPED)
+    is_row = ~col(TRUNCATE) if TRUNCATE in known.columns else F.lit(True)
+    misses = {rule.name: is_row & unmet(rule) for rule in entity.expectations}
+    measures = {
+        "rows": F.count("*"),
+        "quarantined": F.count(F.when(aside, 1)),
+        "dropped": F.count(F.when(col(REASON) == DROPPED, 1)),
+        **{f"unmet {name}": F.count(F.when(missed, 1)) for name, missed in misses.items()},
+        **{f"first {rule.name}": F.min(F.when(misses[rule.name], place)) for rule in entity.expectations if rule.action == "fail"},
+    }
+    if entity.max_quarantined is not None:
+        measures["first"] = F.min(F.when(aside, place))
+    try:
+        found: dict[str, Any] = known.agg(*[measure.alias(name) for name, measure in measures.items()]).collect()[0].asDict()
+    except PySparkException as error:
+        if not (error.getSqlState() or "").startswith(_DATA_EXCEPTION):
+            raise
+        raise ConfigError(  # without Spark's own text, which shows the value
+            [
+                Problem(
+                    path=f"silver.{entity.entity}",
+                    message=f"an SQL condition (expectations, apply_as_deletes) fails on a value ({error.getCondition()}); nothing was "
+                    "published: say what such values mean, for example with try_cast or try_divide",
+                )
+            ]
+        ) from None
+    first = {name.removeprefix("first "): place for name, place in found.items() if name.startswith("first ") and place is not None}
+    return _Counts(
+        rows=found["rows"],
+        quarantined=found["quarantined"],
+        dropped=found["dropped"],
+        unmet={name: found[f"unmet {name}"] for name in misses},
+        first_quarantined=None if found.get("first") is None else tuple(found["first"]),
+        first_unmet={name: tuple(place) for name, place in first.items()},
+    )
+
+
+def _refuse_unmet(counts: _Counts, entity: Entity, where: str) -> None:
+    """Raises ExpectationError for the first rule that says so. No value is shown: it may be a secret."""
+    for rule in entity.expectations:
+        if rule.action == "fail" and counts.unmet[rule.name]:
+            raise ExpectationError(
+                f"{entity.entity}: {counts.unmet[rule.name]} of {counts.rows} rows of {where} do not meet the expectation {rule.name}, "
+                f"the first of them {_spelled(counts.first_unmet[rule.name])}; nothing of this batch was published: mend the source, or "
+                "choose another action"
+            )
+
+
+def _is_over(counts: _Counts, entity: Entity, so_far: Callable[[], tuple[int, int]]) -> bool:
+    """Whether the promotion has more rows in the quarantine than the limit allows, with those of this batch."""
+    if entity.max_quarantined is None or not counts.quarantined:
+        return False
+    rows, quarantined = so_far()
+    return entity.max_quarantined.is_exceeded(quarantined + counts.quarantined, of=rows + counts.rows)
+
+
+def _refuse_quarantine(counts: _Counts, entity: Entity, where: str) -> None:
+    assert counts.first_quarantined is not None, "rows are counted, so one of them is the first"
+    by_rule = ", ".join(f"{counts.unmet[rule.name]} by {rule.name}" for rule in entity.expectations if rule.action == "quarantine")
+    raise QuarantineLimitError(
+        f"{entity.entity}: {counts.quarantined} of {counts.rows} rows of {where} would be set aside"
+        f"{f' ({by_rule})' if by_rule else ''}, the first of them {_spelled(counts.first_quarantined)}: with the batches before "
+        "it more than max_quarantined allows; nothing of this batch was published: look at the source, then let it pass once with "
+        "--accept-quarantine"
+    )
+
+
+def _spelled(position: tuple[int, int, int]) -> str:
+    return "at log version {}, chunk {}, row {}".format(*position)

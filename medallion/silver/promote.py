@@ -25,7 +25,7 @@ from medallion.silver.home import layout_of, table_of
 from medallion.silver.landed import Landed
 from medallion.silver.models import ledger
 from medallion.silver.models.tables import Tables
-from medallion.silver.promoted import Promoted
+from medallion.silver.promoted import Promoted, Unmet
 from medallion.silver.publish import layout_for
 from medallion.silver.receipt import Shelf
 from medallion.silver.source import ends
@@ -77,6 +77,7 @@ def promote(
     shelf: Shelf | None = None,
     replay: bool = False,
     take_over: bool = False,
+    accept_quarantine: bool = False,
     clock: Clock,
     listener: Listener,
     stop: StopFlag,
@@ -84,6 +85,7 @@ def promote(
     """Everything that the log holds is in the entity's table. *state* is the file system at the state root; *shelf* takes the receipt.
 
     *replay* reads the log from its beginning into the same table, which changes nothing where the table is right.
+    *accept_quarantine* lets more rows be set aside than the entity's limit allows.
     Raises BusyError or FencedError (another promotion), StateError (log, checkpoint and table disagree), ChecksumError, QualityError,
     TerminatedError; whatever it raises, what was applied before stays, and the same command goes on from there.
     """
@@ -113,6 +115,7 @@ def promote(
                 attempt=claim.held.attempt,
                 table_id=planned.table_id,
                 replay=replay,
+                accept_quarantine=accept_quarantine,
                 clock=clock,
             )
             _run(spark, batch, planned.ends, checkpoint=f"{where.state}/checkpoint", stop=stop)
@@ -136,7 +139,8 @@ def promote(
             )
         )
     totals = {
-        name: sum(getattr(row, name) for row in done) for name in ("rows", "quarantined", "ties", "late", "inserted", "updated", "deleted")
+        name: sum(getattr(row, name) for row in done)
+        for name in ("rows", "quarantined", "dropped", "ties", "late", "inserted", "updated", "deleted")
     }
     return Promoted(
         entity=entity.entity,
@@ -144,6 +148,9 @@ def promote(
         seconds=clock.monotonic() - since,
         last_version=max((row.last_version for row in done), default=-1),
         table_rows=rows,
+        unmet=tuple(
+            Unmet(name=rule.name, action=rule.action, rows=sum(row.rules.get(rule.name, 0) for row in done)) for rule in entity.expectations
+        ),
         **totals,
     )
 

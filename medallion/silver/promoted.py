@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unmet:
+    """An expectation, and how many rows of a promotion do not meet it."""
+
+    name: str
+    action: Literal["warn", "drop", "quarantine", "fail"]
+    rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +23,9 @@ class Promoted:
     batches: int = 0
     rows: int = 0
     quarantined: int = 0
+    dropped: int = 0
+    unmet: tuple[Unmet, ...] = ()
+    """One for each expectation of the entity, in the order of the configuration; none where nothing was looked at."""
     ties: int = 0
     late: int = 0
     inserted: int = 0

@@ -129,6 +129,12 @@ WHOLE = [
     ("silver.airlines.snapshot_by=day", "silver.airlines.snapshot_by", "date"),
     (f"silver.flights={{{PERIODIC}, snapshot_by: date}}", "silver.flights.snapshot_by", "must be run"),
     (f"silver.flights={{{MERGED}, partition_by: [a], cluster_by: [b]}}", "silver.flights", "not both"),
+    ("silver.flights.expectations=[{name: a, expr: 'f(x'}]", "silver.flights.expectations.0.expr", "a ) is missing"),
+    ("silver.flights.expectations=[{name: a, expr: x > 0; y}]", "silver.flights.expectations.0.expr", "one expression"),
+    ("silver.flights.expectations=[{name: a, expr: x}, {name: a, expr: y}]", "silver.flights.expectations.1.name", "two expectations"),
+    ("silver.flights.expectations=[{name: a, expr: x, action: stop}]", "silver.flights.expectations.0.action", "one of warn, drop"),
+    ("silver.flights.max_quarantined={}", "silver.flights.max_quarantined", "rows, percent"),
+    ("silver.flights.apply_as_deletes=op = 'D", "silver.flights.apply_as_deletes", "not closed"),
     ("silver.flights.cluster_by=[a, a]", "silver.flights.cluster_by", "twice"),
     ("silver.flights.exports=[csv, csv]", "silver.flights.exports", "twice"),
     (
@@ -303,8 +309,6 @@ NOT_YET = [
     "platform.bronze.storage_backend=azure",
     "platform.bronze.storage_backend=s3",
     "platform.bronze.storage_backend=volumes",
-    "silver.flights.expectations=[{name: a, expr: b}]",
-    "silver.flights.max_quarantined={rows: 1}",
 ]  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def _publish(rows: DataFrame, touched: DataFrame, tables: Tables, entity: Entity
 def as_events(
     rows: DataFrame, tables: Tables, entity: Entity, logical: datetime, version: int, unsure: DataFrame | None = None
 ) -> DataFrame:
-    """What a snapshot says that the table does not: upserts of new and changed rows, deletes of absent keys, all at *logical*.
+    """What a snapshot says that the table does not: upserts of new and changed rows, deletes of absent keys (unless ignored), at *logical*.
 
     *version* is that of its ``run_completed``: the deletes' position. Keys of *unsure* rows are not absent.
     Raises SnapshotError where it would delete more than ``max_deleted``.
@@ -180,6 +180,8 @@ def as_events(
     for name in new:
         differs = differs | col(name).isNotNull()
     changed = there.join(old, keys, "left").where(differs).select(*[col(name) for name in there.columns])
+    if entity.deletes == "ignore":
+        return changed
     absent = live.join(there, keys, "left_anti")
     if unsure is not None:
         absent = absent.join(unsure, keys, "left_anti")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from medallion.config.silver import Entity, Threshold
+from medallion.config.expectation import Threshold
+from medallion.config.silver import Entity
 from medallion.errors import SnapshotError
 from medallion.layout import quoted
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
@@ -141,9 +142,7 @@ def refuse_too_many(there: DataFrame, absent: int, limit: Threshold | None) -> N
     if limit is None or not absent:
         return
     total = there.count()
-    over_rows = limit.rows is not None and absent > limit.rows
-    over_share = limit.percent is not None and absent * 100 > limit.percent * total
-    if over_rows or over_share:
+    if limit.is_exceeded(absent, of=total):
         raise SnapshotError(
             f"the snapshot lacks {absent} of {total} keys of the table, more than max_deleted allows; nothing was deleted: "
             "look at the source, then raise max_deleted if it is right"
