@@ -80,5 +80,5 @@ class SilverLayout:
         return f"{self.pipeline}/{self.entity}/v{self.version}"
 
     def part(self, name: str) -> str:
-        """A part of the state: checkpoint, journal, tombstones, quarantine, applied or claims."""
+        """A part of the state: checkpoint, journal, tombstones, quarantine, resolved, applied or claims."""
         return f"{self.state}/{name}"

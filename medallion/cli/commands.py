@@ -10,6 +10,7 @@ from medallion import __version__
 from medallion.cli import flow, look, state, upkeep
 from medallion.cli.demo import demo
 from medallion.cli.explain import explain
+from medallion.cli.quarantine import quarantine
 from medallion.cli.terminal import Terminal
 
 STATUSES = """Exit status: 0 done; 2 configuration; 3 stopped early, run the same command again; 4 source; 5 storage or state; 6 quality;
@@ -54,3 +55,4 @@ app.command(epilog=STATUSES)(upkeep.vacuum)
 app.command()(explain)
 app.command()(look.errors)
 app.add_typer(demo, name="demo")
+app.add_typer(quarantine, name="quarantine")

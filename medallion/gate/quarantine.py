@@ -18,6 +18,9 @@ EXPECTATION = "EXPECTATION"
 DROPPED = "DROPPED"
 """Of rows that an expectation leaves out: they are counted, and kept nowhere but in Bronze."""
 
+_AS_TEXT = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
+"""Spark's own spelling of instants in JSON drops microseconds."""
+
 
 def reason(keys: Sequence[Column], sequence: Sequence[Column], *, quarantined_by: Column, dropped_by: Column) -> Column:
     """Why a row is no event (string), or null where it is one; what *quarantined_by* and *dropped_by* name are rules it does not meet.
@@ -47,5 +50,5 @@ def rows(refused: DataFrame) -> DataFrame:
         F.col("__version").alias("version"),
         F.col("__chunk").alias("chunk"),
         F.col("__row").alias("row"),
-        F.to_json(F.struct(*[F.col("`" + name.replace("`", "``") + "`") for name in columns])).alias("record"),
+        F.to_json(F.struct(*[F.col("`" + name.replace("`", "``") + "`") for name in columns]), _AS_TEXT).alias("record"),
     )

@@ -61,6 +61,7 @@ def tables(spark: SparkSession, *, target: str, state: str, layout: TableLayout 
         journal=part("journal"),
         tombstones=part("tombstones"),
         quarantine=part("quarantine"),
+        resolved=part("resolved"),
         applied=part("applied"),
     )
 

@@ -18,7 +18,7 @@ from medallion.storage.filesystem import FileSystem
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-STATE = ("journal", "tombstones", "quarantine", "applied")
+STATE = ("journal", "tombstones", "quarantine", "resolved", "applied")
 """Parts of the state that are Delta tables, and so need upkeep as well."""
 
 

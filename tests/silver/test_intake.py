@@ -85,17 +85,25 @@ def test_a_condition_that_fails_on_a_value_does_not_show_it(spark: SparkSession,
     assert "hush" not in str(refused.value)
 
 
-@pytest.mark.parametrize("told", [SNAPSHOT, {**HISTORY, "sequence_by": [], "apply_as_deletes": None}], ids=["current", "history"])
+KEEPS = {"entity": "k", "model": "incremental_merge", "keys": ["id"], "deletes": "ignore"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [SNAPSHOT, {**HISTORY, "sequence_by": [], "apply_as_deletes": None}, KEEPS, {**KEEPS, "ignore_null_updates": True}],
+    ids=["current", "history", "deletes ignored", "deletes and nulls ignored"],
+)
 def test_a_key_whose_row_did_not_pass_is_not_absent(spark: SparkSession, tmp_path: Path, told: dict[str, Any]) -> None:
-    """A snapshot's row that is dropped or set aside leaves what the table has of its key; a key without a row goes."""
+    """A snapshot's row that is dropped or set aside leaves what the table has of its key; others go, unless they shall stay."""
     lake = Lake(spark, tmp_path, "full")
     rules = [{"name": "d", "expr": "v <> 'drop'", "action": "drop"}, {"name": "q", "expr": "v <> 'aside'", "action": "quarantine"}]
     told = {**told, "expectations": rules}
     lake.bronze.run([row(key, "a", 1) for key in (1, 2, 3, 4)], logical=datetime(2026, 1, 1, tzinfo=timezone.utc))
     lake.bronze.run([row(1, "drop", 1), row(2, "aside", 1), row(3, "b", 1)], logical=datetime(2026, 1, 2, tzinfo=timezone.utc))
     lake.promote(told)
-    open_rows = [found for found in lake.rows(told) if told["model"] == "full_merge_dedupe" or found[-1] is None]
-    assert [(found[0], found[1]) for found in open_rows] == [(1, "a"), (2, "a"), (3, "b")]
+    open_rows = [found for found in lake.rows(told) if told["model"] != "scd_type_2" or found[-1] is None]
+    stays = [(4, "a")] if told.get("deletes") == "ignore" else []
+    assert [(found[0], found[1]) for found in open_rows] == [(1, "a"), (2, "a"), (3, "b"), *stays]
     assert lake.audit(told) == (4, 0)
 
 

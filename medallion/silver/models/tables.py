@@ -32,6 +32,7 @@ class Tables:
     journal: DeltaTable
     tombstones: DeltaTable
     quarantine: DeltaTable
+    resolved: DeltaTable
     applied: DeltaTable
 
 
