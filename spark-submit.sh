@@ -2,8 +2,8 @@
 # spark-submit for any job and any master, with Delta and this package:
 #   ./spark-submit.sh --master 'local[2]' jobs/run_pipeline.py conf/pipelines/quickstart.yaml
 #   ./spark-submit.sh --master spark://host:7077 --conf spark.executor.memory=4g jobs/run_promote.py conf/pipelines/quickstart.yaml
-# Every option is spark-submit's own; --packages and --py-files are added to ours. On a cluster the nodes need a Python
-# with this project's dependencies: PYSPARK_PYTHON names it (default: this .venv, which is right where it is mounted).
+# Every option is spark-submit's own; --packages and --py-files are added to ours. On a cluster the nodes need a Python of the
+# driver's minor version with pyarrow: PYSPARK_PYTHON names it (default: this .venv, which is right where it is mounted).
 # The exit status is the job's (cluster deploy mode keeps only zero or not zero).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -9,9 +9,7 @@ from urllib.parse import unquote
 
 from medallion.bronze.entry import ChunkEntry, RunCompleted, decode
 from medallion.spark import session
-
-KEPT = ("__START_AT", "__END_AT")
-"""Of the columns that begin with ``__`` those that are content; the others say which batch wrote a row."""
+from medallion.testing.content import content_columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ def _difference(first: Path, second: Path, table: Path) -> Difference:
     if not (first / table / "_delta_log").exists() or not (second / table / "_delta_log").exists():
         return Difference(name=name, expected=0, actual=0, lost=0, doubled=0, same_columns=False)
     sides = [spark.read.format("delta").load(str(root / table)) for root in (first, second)]
-    wanted = [sorted(column for column in side.columns if not column.startswith("__") or column in KEPT) for side in sides]
+    wanted = [content_columns(side.columns) for side in sides]
     expected, actual = (side.select(columns) for side, columns in zip(sides, wanted, strict=True))
     if expected.dtypes != actual.dtypes:
         return Difference(name=name, expected=expected.count(), actual=actual.count(), lost=0, doubled=0, same_columns=False)
