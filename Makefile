@@ -1,11 +1,13 @@
 # Thin: each verb is one command that can as well be typed. `make help` lists them.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
+# The uv on the path, or the one that setup brought along.
+UV = $$(command -v uv || echo .uv/bin/uv)
 # Spark finds its Java by JAVA_HOME; the check prints it, or says how to get one.
 WITH_JAVA = JAVA_HOME="$$(scripts/check_java.sh)" && export JAVA_HOME &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup java quickstart pull-the-plug test-fast test test-slow lint bench docs clean
+.PHONY: help setup java quickstart pull-the-plug test-fast test test-slow lint bench wheel docs clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +44,11 @@ lint: setup ## style, types, import contract, generated files
 
 bench: setup ## measures extraction, Silver and the hand-written baselines
 	@$(WITH_JAVA) $(PYTHON) -m scripts.benchmark $(ARGS)
+
+wheel: setup ## dist/: the wheel, which asks for no Spark, and dist/requirements.txt with the locked versions of what it asks for
+	rm -f dist/*.whl
+	$(UV) build --quiet --wheel --out-dir dist
+	$(UV) export --quiet --locked --no-dev --no-emit-project --format requirements-txt --output-file dist/requirements.txt
 
 docs: setup ## writes conf/schema.json and conf/reference.yaml again
 	$(PYTHON) -m scripts.generate_conf

@@ -2,8 +2,8 @@
 # MAGIC %md
 # MAGIC # A pipeline, from its file to its tables
 # MAGIC
-# MAGIC Runs a pipeline's file in this notebook's own Spark session, and looks at what it made. Elsewhere than on Databricks
-# MAGIC the same cells run as a script: `python notebooks/quickstart.py`.
+# MAGIC Runs a pipeline's file in this notebook's own Spark session, and looks at what it made. On Databricks the widget `config`
+# MAGIC says which file; elsewhere the variable `PIPELINE` does, and the same cells run as a script: `python notebooks/quickstart.py`.
 
 # COMMAND ----------
 
@@ -18,6 +18,10 @@ from medallion.spark import session
 
 # The file is read by the driver with plain `open`: give an absolute path, or one below the working directory.
 CONFIG = os.environ.get("PIPELINE", "conf/pipelines/quickstart.yaml")
+if "dbutils" in globals():  # serverless has no environment variables of one's own
+    widgets = globals()["dbutils"].widgets
+    widgets.text("config", CONFIG)
+    CONFIG = widgets.get("config")
 
 # COMMAND ----------
 

@@ -36,7 +36,8 @@ def main(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
     terminal.debug = "--debug" in arguments
     try:
         wanted = [word for word in arguments if word != "--debug"]
-        status = app(wanted, prog_name="medallion", standalone_mode=False, obj=terminal)
+        command = typer.main.get_command(app)  # called by itself a Typer changes sys.excepthook, which is the process's and not ours
+        status = command.main(wanted, prog_name="medallion", standalone_mode=False, obj=terminal)
     except MedallionError as error:
         terminal.trace(error)
         terminal.fail(error)

@@ -24,7 +24,7 @@ INFOS = re.compile(r"(bash|python) (run|shown)|python file=[a-z_]+\.py|yaml (fil
 RUNNABLE = re.compile(r"(bash|python) run|(yaml|python) file=\S+")
 EXECUTED = ("tutorial.md", "custom-sources.md", "child-sources.md", "authentication.md")
 """The pages whose blocks are run."""
-FILE_ENDINGS = (".py", ".yaml", ".md", ".json", ".sh", ".toml", ".lock", ".sha2")
+FILE_ENDINGS = (".py", ".yaml", ".yml", ".md", ".json", ".sh", ".toml", ".lock", ".sha2")
 VALUES = {"full", "cdc", "current_history", "none", "page", "offset", "cursor", "link", "next_url"}
 """What stands in the first column of a table of docs/configuration.md and is no key."""
 ANYTHING = "…"
@@ -89,7 +89,7 @@ def named(page: Path) -> list[tuple[str, ...]]:
 
 
 def _foreign(span: str) -> bool:
-    return span.startswith(("medallion.", "spark.", "pyarrow.", "importlib."))
+    return span.startswith(("medallion.", "spark.", "pyarrow.", "importlib.", "sys.", "dbutils."))
 
 
 def commands() -> dict[str, set[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +20,22 @@ pytestmark = [pytest.mark.spark, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(name: str) -> dict[str, Any]:
-    """What a notebook defined when its last cell was done."""
-    return runpy.run_path(str(ROOT / "notebooks" / f"{name}.py"), run_name="__main__")
+class Widgets:
+    """What a notebook of Databricks asks for its parameters; this one has been filled in."""
+
+    def __init__(self, **values: str) -> None:
+        self.values = values
+
+    def text(self, name: str, default: str) -> None:
+        self.values.setdefault(name, default)
+
+    def get(self, name: str) -> str:
+        return self.values[name]
+
+
+def run(name: str, **names: Any) -> dict[str, Any]:
+    """What a notebook defined when its last cell was done; *names* are there before its first."""
+    return runpy.run_path(str(ROOT / "notebooks" / f"{name}.py"), run_name="__main__", init_globals=names)
 
 
 def pipeline(folder: Path) -> Path:
@@ -39,14 +53,15 @@ def test_the_notebooks_do_what_they_say(
 ) -> None:
     """A day of flights to Silver and verified; then Gold from it; then half a day more, of which Gold takes the changes alone."""
     monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
-    monkeypatch.setenv("PIPELINE", str(pipeline(tmp_path)))
+    config = str(pipeline(tmp_path))
     with started("--latency", "0") as api:
         for name, value in api.environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("FLIGHTS_UNTIL", "2013-01-02T00:00:00Z")
-        shown = run("quickstart")
+        shown = run("quickstart", dbutils=SimpleNamespace(widgets=Widgets(config=config)))
         assert shown["spark"].sparkContext.applicationId == spark.sparkContext.applicationId
         assert "right" in capfd.readouterr().out
+        monkeypatch.setenv("PIPELINE", config)
         first = run("gold_change_feed")
         assert spark.read.format("delta").load(first["gold"]).count() > 0
         monkeypatch.setenv("FLIGHTS_UNTIL", "2013-01-02T12:00:00Z")
