@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from medallion.config.expectation import unbalanced
 from medallion.config.rules import Breach
-from medallion.config.silver import DELETED_AT, Entity
+from medallion.config.silver import DELETED_AT, LINEAGE, Entity
 
 _DELTA_REFUSES = " ,;{}()\n\t="
 
@@ -34,6 +34,7 @@ def of_entity(entity: Entity, load_pattern: str | None) -> Iterator[Breach]:
     yield from _of_nulls(entity)
     yield from _of_sql(entity)
     yield from _of_history(entity)
+    yield from _of_lineage(entity)
     yield from _of_rename(entity)
     if load_pattern == "full":
         if entity.apply_as_deletes is not None:
@@ -107,6 +108,13 @@ def _of_history(entity: Entity) -> Iterator[Breach]:
         if name in taken and entity.model == "scd_type_2":
             yield ("history_columns",), f"{name} is a column of the data too; give it another name here"
     yield from ((("history_columns",), message) for message in _names(added))
+
+
+def _of_lineage(entity: Entity) -> Iterator[Breach]:
+    taken = {*entity.keys, *(entity.column_list or ()), *entity.rename.values()}
+    for name in LINEAGE if entity.lineage else ():
+        if name in taken:
+            yield ("lineage",), f"adds the column {name}, which the data has too: rename that one"
 
 
 def _of_rename(entity: Entity) -> Iterator[Breach]:

@@ -24,6 +24,8 @@ PROFILES: dict[Profile, Model] = {
 """The model that each profile stands for."""
 DELETED_AT = "_deleted_at"
 """The column that incremental_merge adds: the latest delete of a key that has no newer upsert."""
+LINEAGE = ("_bronze_version", "_bronze_chunk", "_bronze_row")
+"""The columns that lineage adds: log version, ordinal of the chunk in its entry, and row of its file of the event that a row shows."""
 
 
 class BronzeTable(Section):
@@ -107,6 +109,8 @@ class Entity(Section):
     """Two events of one key have one sequence and different content: which one counts."""
     history_columns: HistoryColumns = HistoryColumns()
     """Names of the columns that scd_type_2 adds."""
+    lineage: bool = False
+    """Whether the table shows where in Bronze the values of a row come from: _bronze_version, _bronze_chunk and _bronze_row."""
     normalize: Normalize = Normalize()
     """Applied to every string column before anything looks at it."""
     expectations: tuple[Expectation, ...] = ()

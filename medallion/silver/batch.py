@@ -41,6 +41,7 @@ def identity(entity: Entity, load_pattern: str) -> str:
         "track_history_column_list",
         "track_history_except_column_list",
         "history_columns",
+        "lineage",
         "rename",
         "partition_by",
     )

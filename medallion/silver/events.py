@@ -9,7 +9,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
-from medallion.config.silver import Entity, Normalize
+from medallion.config.silver import LINEAGE, Entity, Normalize
 from medallion.errors import ConfigError, Problem
 from medallion.gate.expect import first_unmet
 from medallion.gate.quarantine import reason
@@ -96,6 +96,10 @@ def require_columns(rows: DataFrame, entity: Entity) -> None:
         for name in names
         if name not in known
     ]
+    for name in LINEAGE if entity.lineage else ():
+        if name in known and name not in entity.rename:
+            message = f"adds the column {name}, which the Bronze table has too: rename that one"
+            problems.append(Problem(path=f"silver.{entity.entity}.lineage", message=message))
     if problems:
         raise ConfigError(problems)
 

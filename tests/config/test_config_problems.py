@@ -443,6 +443,11 @@ def test_a_database_loads(problems, small) -> None:
             "shown",
         ),
         (["silver.flights.model=incremental_merge", "silver.flights.column_list=[id, _deleted_at]"], "silver.flights.rename", "marks"),
+        (
+            ["silver.flights.lineage=true", "silver.flights.column_list=[id, _bronze_row]"],
+            "silver.flights.lineage",
+            "adds the column _bronze_row",
+        ),
         (["silver.flights.profile=analytics"], "silver.flights", "exactly one"),
         (["silver.flights.model=null", "silver.flights.profile=analytic"], "silver.flights.profile", "analytics"),
     ],

@@ -10,7 +10,7 @@ from medallion.config.silver import Entity
 from medallion.failpoint import failpoint
 from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col
 from medallion.silver.fold import DELETES, TIES, newest, sequences
-from medallion.silver.models.tables import EVENT, Counts, Tables, event_column, keys_in_table, published
+from medallion.silver.models.tables import EVENT, OF_EVENT, Counts, Tables, event_columns, keys_in_table, published
 from medallion.silver.models.ties import refuse
 from medallion.silver.publish import Written, equal, insert_all, set_all
 from medallion.spark import held
@@ -32,7 +32,7 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
     buried = tables.tombstones.frame()
     if buried is not None:
         won = _not_buried(won, buried, entity)
-    source = won.select(*published(values, entity), event_column(), col(DELETE))
+    source = won.select(*published(values, entity), *event_columns(entity), col(DELETE))
     if entity.on_sequence_tie == "error":
         _refuse_ties(told, source, tables, entity, ties)
     if not deletes:  # one use of the source alone: Delta holds it itself where it must
@@ -106,7 +106,7 @@ def _refuse_ties(told: DataFrame, batch: DataFrame, tables: Tables, entity: Enti
     contested = told.where(col(TIES) > 0).select(*published(entity.keys, entity))
     table = tables.target.frame()
     if table is not None:
-        values = [name for name in batch.columns if name in table.columns and name not in (*keys, EVENT)]
+        values = [name for name in batch.columns if name in table.columns and name not in (*keys, *OF_EVENT)]
         there = table.select(
             *[col(name) for name in keys],
             F.col(f"{EVENT}.sequence").alias("__at"),

@@ -16,7 +16,7 @@ from medallion.failpoint import failpoint
 from medallion.layout import quoted
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
 from medallion.silver.fold import BATCH, END, EXACT, JOURNAL, LATE, OLD_END, ORIGIN, SHOWN, START, TABLE, TIES, history
-from medallion.silver.models.tables import EVENT, GONE, Counts, Tables, event_column, keys_in_table, published, unpublished
+from medallion.silver.models.tables import EVENT, GONE, Counts, Tables, event_columns, keys_in_table, published, unpublished
 from medallion.silver.models.ties import refuse
 from medallion.silver.publish import equal, insert_all, set_all
 from medallion.spark import held
@@ -65,7 +65,7 @@ def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
             col(START).alias(names.start_at),
             col(END).alias(names.end_at),
             *current,
-            event_column(),
+            *event_columns(entity),
             F.lit(False).alias(GONE),
         )
         schema = tables.target.ensure(source.drop(GONE).schema)

@@ -16,7 +16,7 @@ from medallion.gate.quarantine import SEQUENCE_TIE
 from medallion.silver.events import DELETE, MARKS, POSITION, REASON, SEQUENCE, TRUNCATE, col, ignored_columns, tracked_columns
 from medallion.silver.fold import END, LATE, START, TIES
 from medallion.silver.models import snapshot
-from medallion.silver.models.tables import GONE, Counts, Tables, event_column, keys_in_table, published, unpublished
+from medallion.silver.models.tables import GONE, Counts, Tables, event_columns, keys_in_table, published, unpublished
 from medallion.silver.models.ties import refuse
 from medallion.silver.publish import Written, equal, insert_all, set_all
 from medallion.silver.quarantine import set_aside
@@ -113,7 +113,7 @@ def _known(events: DataFrame, tables: Tables, keys: list[str], *, truncates: boo
 def _rows(told: DataFrame, values: list[str], entity: Entity) -> DataFrame:
     """The table's rows of the keys of *told*, the events that count."""
     keys, names = list(entity.keys), entity.history_columns
-    shown = [*published(values, entity), event_column()]
+    shown = [*published(values, entity), *event_columns(entity)]
     if entity.model == "scd_type_2":
         is_open = [col(END).isNull().alias(names.is_current)] if names.is_current else []
         rows = histories(told, keys=keys, tracked=tracked_columns(values, entity))

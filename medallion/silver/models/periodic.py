@@ -16,7 +16,7 @@ from medallion.config.values import parse_instant
 from medallion.errors import ConfigError, Problem
 from medallion.failpoint import failpoint
 from medallion.silver.events import MARKS, SEQUENCE, col
-from medallion.silver.models.tables import EVENT, Counts, Tables, event_column, published
+from medallion.silver.models.tables import EVENT, Counts, Tables, event_columns, published
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -90,7 +90,7 @@ def apply(events: DataFrame, tables: Tables, entity: Entity, slice_: Slice) -> C
         raise ConfigError([Problem(path=f"silver.{entity.entity}.rename", message=message)])
     sequence = F.struct(F.lit(slice_.logical).cast("timestamp").alias("at"), F.lit(slice_.version).cast("bigint").alias(COMPLETED))
     rows = events.withColumn(SEQUENCE, sequence).select(
-        *published(values, entity), *[value.alias(name) for name, value in slice_.columns.items()], event_column()
+        *published(values, entity), *[value.alias(name) for name, value in slice_.columns.items()], *event_columns(entity)
     )
     tables.target.ensure(rows.schema)
     failpoint("batch.journal")

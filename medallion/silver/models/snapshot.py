@@ -14,7 +14,7 @@ from medallion.errors import SnapshotError
 from medallion.layout import quoted
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
 from medallion.silver.fold import newest
-from medallion.silver.models.tables import EVENT, GONE, Counts, Tables, event_column, keys_in_table, published
+from medallion.silver.models.tables import GONE, OF_EVENT, Counts, Tables, event_columns, keys_in_table, published
 from medallion.silver.publish import equal, insert_all, set_all
 from medallion.spark import held
 
@@ -36,12 +36,12 @@ def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: da
     """
     snapshot, values = one_row_a_key(events, entity, logical)
     keys = keys_in_table(entity)
-    source = snapshot.select(*published(values, entity), event_column())
+    source = snapshot.select(*published(values, entity), *event_columns(entity))
     schema = tables.target.ensure(source.schema)
     there = tables.target.frame()
     assert there is not None, "ensure made it"
     columns = [field.name for field in schema.fields if field.name in source.columns]
-    content = [name for name in columns if name not in (*keys, EVENT)]
+    content = [name for name in columns if name not in (*keys, *OF_EVENT)]
     # What differs is found first, so that the MERGE sees nothing else and rewrites no file without a change.
     before = there.select(*[col(name) for name in keys], F.struct(F.lit(1), *[col(name) for name in content]).alias("__old"))
     both = source.withColumn("__new", F.struct(F.lit(1), *[col(name) for name in content])).join(before, keys, "full_outer")
@@ -79,7 +79,7 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
     shown = [entity.rename.get(name, name) for name in values]
     tracked = [entity.rename.get(name, name) for name in tracked_columns(values, entity)]
     at = F.lit(logical).cast("timestamp")
-    with held(snapshot.select(*published(values, entity), event_column())) as source:
+    with held(snapshot.select(*published(values, entity), *event_columns(entity))) as source:
         opened = source.select(
             *[col(name) for name in source.columns], at.alias(names.start_at), F.lit(None).cast("timestamp").alias(names.end_at)
         )
@@ -91,7 +91,8 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
         before = table.where((col(names.start_at) < at) & (col(names.end_at).isNull() | (col(names.end_at) == at)))
         if entity.max_deleted is not None:
             refuse_too_many(before, before.join(source, keys, "left_anti").count(), entity.max_deleted)
-        new = source.select(*[col(name) for name in keys], F.struct(*[col(name) for name in [*shown, EVENT]]).alias("__new"))
+        told = [name for name in source.columns if name in (*shown, *OF_EVENT)]
+        new = source.select(*[col(name) for name in keys], F.struct(*[col(name) for name in told]).alias("__new"))
         both = before.join(new, keys, "left")
         same = F.lit(True)
         for name in tracked:
@@ -100,7 +101,7 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
         old = [name for name in before.columns if name != names.is_current]
 
         def kept(name: str) -> Column:
-            return F.when(goes_on, F.col("__new").getField(name)).otherwise(col(name)).alias(name) if name in (*shown, EVENT) else col(name)
+            return F.when(goes_on, F.col("__new").getField(name)).otherwise(col(name)).alias(name) if name in told else col(name)
 
         went_on = both.withColumn(names.end_at, F.when(~goes_on, at)).select(*[kept(name) for name in old])
         still = both.where(goes_on).select(*[col(name) for name in keys])
@@ -110,7 +111,7 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
         gone = touched_now.join(opens, keys, "left_anti").withColumn(GONE, F.lit(True))
         merged = result.withColumn(GONE, F.lit(False)).unionByName(gone, allowMissingColumns=True)
         columns = list(result.columns)
-        compared = [name for name in columns if name not in (*keys, names.start_at, EVENT)]
+        compared = [name for name in columns if name not in (*keys, names.start_at, *OF_EVENT)]
         written = tables.target.merge(
             merged,
             on=equal([*keys, names.start_at]),
