@@ -7,7 +7,7 @@ UV = $$(command -v uv || echo .uv/bin/uv)
 WITH_JAVA = JAVA_HOME="$$(scripts/check_java.sh)" && export JAVA_HOME &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup java quickstart pull-the-plug test-fast test test-slow lint bench wheel docs clean
+.PHONY: help setup java quickstart pull-the-plug test-fast test test-slow lint bench wheel services docs clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ pull-the-plug: setup ## kills the job in mid-extraction and in mid-MERGE, runs i
 	@$(WITH_JAVA) $(PYTHON) -m scripts.pull_the_plug
 
 test-fast: setup ## the tests that need no Java and kill nothing (ARGS="-k name" for some of them)
-	$(PYTHON) -m pytest -n auto -m "not spark and not slow" $(ARGS)
+	$(PYTHON) -m pytest -n auto -m "not spark and not slow and not store" $(ARGS)
 
 test: setup ## all tests
 	$(WITH_JAVA) $(PYTHON) -m pytest $(ARGS)
@@ -49,6 +49,9 @@ wheel: setup ## dist/: the wheel, which asks for no Spark, and dist/requirements
 	rm -f dist/*.whl
 	$(UV) build --quiet --wheel --out-dir dist
 	$(UV) export --quiet --locked --no-dev --no-emit-project --format requirements-txt --output-file dist/requirements.txt
+
+services: setup ## real stores on 127.0.0.1 until Ctrl-C, with what a configuration needs to reach them
+	@$(WITH_JAVA) $(PYTHON) -m medallion.testing.services
 
 docs: setup ## writes conf/schema.json and conf/reference.yaml again
 	$(PYTHON) -m scripts.generate_conf

@@ -13,8 +13,7 @@ from medallion.errors import MedallionError, TerminatedError
 from medallion.events import Listener
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
-from medallion.storage.location import Location
-from medallion.storage.registry import open_filesystem, provider_for
+from medallion.storage.roots import Roots, provider_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,16 +31,20 @@ class Flow:
     start_spark: Callable[[str], SparkSession]
     """The session of this process, by a name for it; called where one is needed, and not before."""
 
+    @property
+    def roots(self) -> Roots:
+        """Opens the roots of the configuration."""
+        return Roots(platform=self.pipeline.platform, resolver=self.resolver, clock=self.clock, listener=self.listener)
+
 
 def needs_jvm(pipeline: Pipeline) -> bool:
     """Whether even extraction needs Spark, because the Bronze root is served through it. Raises UnknownSchemeError."""
-    bronze = pipeline.platform.bronze
-    return provider_for(Location.parse(bronze.root), bronze.storage_backend).needs_jvm
+    return provider_of(pipeline.platform, pipeline.platform.bronze.root).needs_jvm
 
 
 def open_root(flow: Flow, root: str) -> FileSystem:
     """The files below one of the roots of the configuration."""
-    return open_filesystem(root, backend=flow.pipeline.platform.bronze.storage_backend, clock=flow.clock, listener=flow.listener)
+    return flow.roots.open(root)
 
 
 def must_end(flow: Flow, errors: Sequence[MedallionError | None]) -> bool:

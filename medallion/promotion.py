@@ -85,6 +85,7 @@ def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutco
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
+    from medallion.silver.export import Exporter
     from medallion.silver.promote import promote, translated
 
     flow.listener(PromotionOpened(entity=entity.entity))
@@ -96,6 +97,7 @@ def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutco
             entity,
             state,
             shelf=_shelf(flow, entity),
+            exporter=Exporter.of(flow.pipeline, entity, flow.roots) if entity.exports else None,
             **options,
             clock=flow.clock,
             listener=flow.listener,

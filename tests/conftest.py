@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from medallion.testing import services
+from medallion.testing.process import ServiceMissing
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,6 +38,21 @@ def spark() -> Iterator[SparkSession]:
     )
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_service() -> Iterator[services.Service]:
+    """A real store that speaks S3."""
+    yield from _served(services.s3())
+
+
+def _served(service: AbstractContextManager[services.Service]) -> Iterator[services.Service]:
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(service)
+        except ServiceMissing as missing:
+            pytest.skip(str(missing))
+        yield found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

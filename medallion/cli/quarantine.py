@@ -58,7 +58,7 @@ def list_(
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     entities = select(pipeline, []).entities if entity is None else [_one(pipeline, entity)]
-    found = [(one.entity, counted) for one in entities for counted in _of(pipeline, one).counts()]
+    found = [(one.entity, counted) for one in entities for counted in _of(terminal, pipeline, one).counts()]
     if as_json:
         terminal.show(json.dumps([{"entity": name, **_fields(counted)} for name, counted in found], indent=2, ensure_ascii=False))
     elif not found:
@@ -85,7 +85,7 @@ def show(
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     chosen, one = _chosen(reason, rule, at), _one(pipeline, entity)
-    rows = _of(pipeline, one).rows(chosen, limit=None if as_json or chosen.positions else limit)
+    rows = _of(terminal, pipeline, one).rows(chosen, limit=None if as_json or chosen.positions else limit)
     if as_json:
         for row in rows:
             terminal.show(json.dumps({**_fields(row), "record": json.loads(row.record)}, default=str, ensure_ascii=False))
@@ -135,7 +135,7 @@ def replay(
         if not mended:
             terminal.show(f"{file}: no row")
             return 0
-    done = _of(pipeline, one).replay(chosen, mended, who=_who(by), why=why)
+    done = _of(terminal, pipeline, one).replay(chosen, mended, who=_who(by), why=why)
     if done.rows:
         terminal.show(f"{one.entity}: {_count(done.rows)} landed again as log version {done.landed_version} (run {done.run_id})")
         terminal.show(f"The next promotion takes them: medallion promote {config}")
@@ -162,22 +162,22 @@ def discard(
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     chosen, one = _chosen(reason, rule, at), _one(pipeline, entity)
     _something(chosen, every, "--at, --reason, --rule, or --all")
-    done = _of(pipeline, one).discard(chosen, who=_who(by), why=why)
+    done = _of(terminal, pipeline, one).discard(chosen, who=_who(by), why=why)
     if done.rows:
         terminal.show(f"{one.entity}: {_count(done.rows)} discarded")
     _before(terminal, one, done, "nothing discarded")
     return 0
 
 
-def _of(pipeline: Pipeline, entity: Entity) -> Quarantine:
+def _of(terminal: Terminal, pipeline: Pipeline, entity: Entity) -> Quarantine:
     from medallion.quarantine import Quarantine
 
     return Quarantine(
         spark=start_spark(pipeline.pipeline, **lasting(pipeline)),
         pipeline=pipeline,
         entity=entity,
-        state=open_at(pipeline, pipeline.platform.state.root),
-        bronze=open_at(pipeline, pipeline.platform.bronze.root),
+        state=open_at(terminal, pipeline, pipeline.platform.state.root),
+        bronze=open_at(terminal, pipeline, pipeline.platform.bronze.root),
         clock=SystemClock(),
         listener=nobody,
     )

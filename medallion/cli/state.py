@@ -49,7 +49,7 @@ def status(
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     chosen = selected(pipeline, given.names(select))
     spark = start_spark(pipeline.pipeline, **lasting(pipeline)) if (silver and chosen.entities) or needs_jvm(pipeline) else None
-    bronze = open_at(pipeline, pipeline.platform.bronze.root)
+    bronze = open_at(terminal, pipeline, pipeline.platform.bronze.root)
     layouts = dict.fromkeys(bronze_layouts(pipeline, chosen.sources, chosen.entities))
     tables = [table_status(bronze, layout) for layout in layouts]
     applied: dict[str, Applied | None] = {}
@@ -122,8 +122,8 @@ def verify(
         chosen.entities,
         sample=sample,
         seed=drawn,
-        bronze=open_at(pipeline, pipeline.platform.bronze.root),
-        state=open_at(pipeline, pipeline.platform.state.root),
+        bronze=open_at(terminal, pipeline, pipeline.platform.bronze.root),
+        state=open_at(terminal, pipeline, pipeline.platform.state.root),
         start_spark=lambda: start_spark(pipeline.pipeline, **lasting(pipeline)),
     )
     if as_json:
@@ -139,11 +139,11 @@ def verify(
     return found.exit_status
 
 
-def open_at(pipeline: Pipeline, root: str) -> FileSystem:
+def open_at(terminal: Terminal, pipeline: Pipeline, root: str) -> FileSystem:
     """The files below one of the roots of the configuration."""
-    from medallion.storage.registry import open_filesystem
+    from medallion.storage.roots import Roots
 
-    return open_filesystem(root, backend=pipeline.platform.bronze.storage_backend, clock=SystemClock())
+    return Roots(platform=pipeline.platform, resolver=terminal.secrets, clock=SystemClock()).open(root)
 
 
 def bronze_layouts(pipeline: Pipeline, sources: Sequence[Any], entities: Sequence[Entity]) -> list[BronzeLayout]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from medallion.config.connection import Connection
 from medallion.config.values import Duration, Section, parse_duration
 
 SILVER_ROOT = "./lake/silver"
@@ -15,7 +16,7 @@ class Bronze(Section):
     """The landing: its root, and the size of its chunks."""
 
     storage_backend: Literal["auto", "local", "hadoop", "azure", "s3", "volumes"] = "auto"
-    """Which provider opens the root; auto: by its scheme."""
+    """Which provider opens the roots whose scheme it serves; auto: by the scheme."""
     root: Annotated[str, Field(min_length=1)] = "./lake/bronze"
     """A path or URI; a relative path is below the working directory."""
     formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1)] = ("parquet",)
@@ -108,5 +109,7 @@ class Platform(Section):
     """Where the tables are: below a root, or in a catalog."""
     state: State = State()
     """Where checkpoints, journals and claims are: beside the tables, never inside them."""
+    connection: Connection = Connection()
+    """How stores other than this machine's disks are reached."""
     storage_metadata: StorageMetadata = StorageMetadata()
     """What the storage is, for governance."""

@@ -23,7 +23,7 @@ from medallion.silver.home import layout_of
 from medallion.silver.models.tables import EVENT
 from medallion.silver.publish import DeltaTable
 from medallion.storage.filesystem import FileSystem
-from medallion.storage.registry import open_filesystem
+from medallion.storage.roots import Roots
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -68,19 +68,19 @@ class Exporter:
     listener: Listener
 
     @classmethod
-    def of(cls, pipeline: Pipeline, entity: Entity, *, clock: Clock, listener: Listener) -> Exporter:
+    def of(cls, pipeline: Pipeline, entity: Entity, roots: Roots) -> Exporter:
         """The exporter that the configuration asks for."""
         silver = pipeline.platform.silver
         root = silver.exports.root or silver.root
         assert root is not None, "the configuration was checked"
         return cls(
-            fs=open_filesystem(root, backend=pipeline.platform.bronze.storage_backend, clock=clock, listener=listener),
+            fs=roots.open(root),
             folder=layout_of(pipeline, entity).exports,
             formats=entity.exports,
             keep=silver.exports.keep,
             entity=entity.entity,
-            clock=clock,
-            listener=listener,
+            clock=roots.clock,
+            listener=roots.listener,
         )
 
     def export(self, table: DeltaTable) -> int | None:

@@ -75,6 +75,7 @@ def promote(
     state: FileSystem,
     *,
     shelf: Shelf | None = None,
+    exporter: Exporter | None = None,
     replay: bool = False,
     take_over: bool = False,
     accept_quarantine: bool = False,
@@ -82,7 +83,8 @@ def promote(
     listener: Listener,
     stop: StopFlag,
 ) -> Promoted:
-    """Everything that the log holds is in the entity's table. *state* is the file system at the state root; *shelf* takes the receipt.
+    """Everything that the log holds is in the entity's table. *state* is the file system at the state root; *shelf* takes the receipt,
+    *exporter* writes the table out.
 
     *replay* reads the log from its beginning into the same table, which changes nothing where the table is right.
     *accept_quarantine* lets more rows be set aside than the entity's limit allows.
@@ -119,8 +121,7 @@ def promote(
                 clock=clock,
             )
             _run(spark, batch, planned.ends, checkpoint=f"{where.state}/checkpoint", stop=stop)
-        if entity.exports:
-            exporter = Exporter.of(pipeline, entity, clock=clock, listener=listener)
+        if exporter is not None:
             exporter.export(work.target)
         table = work.target.frame()
         rows = 0 if table is None else table.count()

@@ -6,10 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from medallion.config.connection import Connection
+from medallion.config.secret import SecretResolver, Secrets
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
 
 ANY_SCHEME = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What a provider may know beside a location: how stores are reached, and what the references in there stand for."""
+
+    connection: Connection = field(default_factory=Connection)
+    resolver: SecretResolver = field(default_factory=lambda: Secrets(environ={}))
+
+    def secret(self, reference: str | None) -> str | None:
+        """What a reference stands for; None for none. Raises SecretError."""
+        return None if reference is None else self.resolver.resolve(reference)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +33,8 @@ class Provider:
     name: str
     schemes: tuple[str, ...]
     """Of the locations it serves; ``*`` for every one, if it is asked for by name."""
-    open: Callable[[Location], FileSystem]
-    """Opens a root. It may be missing still: the first write creates it."""
+    open: Callable[[Location, Access], FileSystem]
+    """Opens a root, asking nobody. It may be missing still: the first write creates it."""
     put_if_absent: str
     """How two writers are kept from creating the same file, as a sentence for ``doctor`` and the documentation."""
     packages: tuple[str, ...] = ()

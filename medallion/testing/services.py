@@ -1,0 +1,100 @@
+"""Real stores on this machine, for tests and for trying things out: ``python -m medallion.testing.services`` starts them all.
+
+Their versions stand here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from medallion.config.connection import Connection
+from medallion.config.secret import Secrets
+from medallion.storage.provider import Access
+from medallion.testing.jars import Jar, fetched, java
+from medallion.testing.process import free_port, running
+
+S3PROXY = Jar(group="org.gaul", name="s3proxy", version="4.1.0", classifier="jar-with-dependencies")
+BUCKET = "lake"
+S3_KEY, S3_SECRET = "medallion", "a secret/of S3+"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A store that runs: a root that is there, and what a configuration and its environment need to reach it."""
+
+    root: str
+    connection: dict[str, object]
+    """What stands under ``platform.connection``."""
+    environ: dict[str, str]
+    """The variables that its secret references name."""
+    url: str
+
+    @property
+    def access(self) -> Access:
+        """The same for a provider."""
+        return Access(connection=Connection.model_validate(self.connection), resolver=Secrets(environ=self.environ))
+
+    def behind(self, url: str) -> Service:
+        """The same store, reached by another address."""
+        return Service(root=self.root, connection=_replaced(self.connection, self.url, url), environ=self.environ, url=url)
+
+
+def _replaced(value: dict[str, object], old: str, new: str) -> dict[str, object]:
+    return {
+        key: _replaced(child, old, new) if isinstance(child, dict) else child.replace(old, new) if isinstance(child, str) else child
+        for key, child in value.items()
+    }
+
+
+@contextlib.contextmanager
+def s3() -> Iterator[Service]:
+    """S3Proxy over a folder of its own, with one bucket, there while inside. Raises ServiceMissing where there is no Java."""
+    program = java()
+    (jar,) = fetched("s3proxy", [S3PROXY])
+    with tempfile.TemporaryDirectory(prefix="medallion-s3-") as folder:
+        port = free_port()
+        (Path(folder) / "files" / BUCKET).mkdir(parents=True)
+        settings = {
+            "s3proxy.endpoint": f"http://127.0.0.1:{port}",
+            "s3proxy.authorization": "aws-v2-or-v4",
+            "s3proxy.identity": S3_KEY,
+            "s3proxy.credential": S3_SECRET,
+            "jclouds.provider": "filesystem-nio2",
+            "jclouds.identity": "unused",
+            "jclouds.credential": "unused",
+            "jclouds.filesystem.basedir": f"{folder}/files",
+        }
+        conf = Path(folder) / "s3proxy.conf"
+        conf.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        with running([program, "-Xmx512m", "-jar", jar, "--properties", conf], ready="Started ogsoejs.Server@"):
+            references = {"access_key": "secret:env:LAKE_S3_KEY", "secret_key": "secret:env:LAKE_S3_SECRET"}
+            yield Service(
+                root=f"s3a://{BUCKET}",
+                connection={"s3": {"endpoint": f"http://127.0.0.1:{port}", "region": "us-east-1", **references}},
+                environ={"LAKE_S3_KEY": S3_KEY, "LAKE_S3_SECRET": S3_SECRET},
+                url=f"http://127.0.0.1:{port}",
+            )
+
+
+def main() -> None:
+    """Starts every store until Ctrl-C, and says how each is reached."""
+    with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
+        for start in (s3,):
+            service = stack.enter_context(start())
+            sys.stdout.write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in service.environ.items()))
+            sys.stdout.write(f"# root: {service.root}/folder, connection: {json.dumps(service.connection)}\n")
+        sys.stdout.write("# running until Ctrl-C\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What a store that speaks S3 refuses arrives as our errors, and what cannot work is said before anybody is asked."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import pytest
+
+from medallion import errors
+from medallion.config.connection import Connection
+from medallion.config.secret import Secrets
+from medallion.storage.location import Location
+from medallion.storage.provider import Access
+from medallion.storage.s3 import S3FileSystem, _refusal
+
+ROOT = Location.parse("s3a://lake/bronze")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (404, "NoSuchKey", errors.NotFoundError),
+        (404, "NoSuchBucket", errors.StorageError),
+        (412, "PreconditionFailed", errors.AlreadyExistsError),
+        (409, "ConditionalRequestConflict", errors.StorageUnavailable),
+        (400, "RequestTimeout", errors.StorageUnavailable),
+        (503, "SlowDown", errors.StorageUnavailable),
+        (403, "AccessDenied", errors.StorageError),
+        (501, "NotImplemented", errors.UnsafeStoreError),
+        (400, "InvalidRequest", errors.StorageError),
+    ],
+)
+def test_answers_become_our_errors(status: int, code: str, kind: type[errors.StorageError]) -> None:
+    """The status decides, the code where it says more."""
+    refusal = _refusal({"ResponseMetadata": {"HTTPStatusCode": status}, "Error": {"Code": code, "Message": "why"}}, "s3a://lake/a")
+
+    assert type(refusal) is kind
+    assert "s3a://lake/a" in refusal.sentence
+
+
+def test_a_store_that_is_not_there_is_unavailable() -> None:
+    """A closed port is a passing trouble, and named with the place."""
+    fs = S3FileSystem.opened(ROOT, _access({"endpoint": "http://127.0.0.1:9", **KEYS}))
+
+    with pytest.raises(errors.StorageUnavailable, match="s3a://lake/bronze/a: the store does not answer"):
+        fs.exists("a")
+
+
+KEYS = {"access_key": "secret:env:KEY", "secret_key": "secret:env:SECRET"}
+
+
+def _access(s3: dict[str, Any]) -> Access:
+    return Access(connection=Connection.model_validate({"s3": s3}), resolver=Secrets(environ={"KEY": "the key", "SECRET": "the secret"}))
+
+
+def test_a_secret_that_is_not_there_fails_before_anybody_is_asked() -> None:
+    """The reference is named."""
+    with pytest.raises(errors.SecretError, match="secret:env:OTHER"):
+        S3FileSystem.opened(ROOT, _access({**KEYS, "secret_key": "secret:env:OTHER"}))
+
+
+def test_a_root_needs_a_bucket() -> None:
+    """s3:///folder means no place."""
+    with pytest.raises(errors.StorageError, match="names no bucket"):
+        S3FileSystem.opened(Location.parse("s3:///bronze"), Access())
+
+
+def test_without_boto3_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is named."""
+    imported = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.startswith("botocore"):
+            raise ImportError(name)
+        return imported(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(errors.StorageError, match=r"medallion-foundry\[s3\]"):
+        S3FileSystem.opened(ROOT, Access())
