@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from medallion.bronze.again import LANE
 from medallion.bronze.entry import ChunkEntry
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
@@ -56,11 +57,13 @@ def explain(spark: SparkSession, pipeline: Pipeline, entity: Entity, key: Mappin
 
     Raises ConfigError where a value is none of its column's type; ChainError, LogEntryError or ChecksumError for a broken log.
     """
+    from pyspark.errors import PySparkException
+
     from medallion.silver import applied, narrate, recall
     from medallion.silver.batch import tables
     from medallion.silver.landed import Landed
     from medallion.silver.models.periodic import kept_by
-    from medallion.silver.promote import place
+    from medallion.silver.promote import place, translated
 
     where = place(pipeline, entity)
     landed = Landed(spark=spark, root=where.bronze)
@@ -73,21 +76,27 @@ def explain(spark: SparkSession, pipeline: Pipeline, entity: Entity, key: Mappin
     chunks = [placed for delivery in told for placed in delivery.chunks]
     if not chunks:
         return Explained(entity=entity.entity, key=dict(key), events=(), origins={}, rows=(), last_version=last_version)
-    frame = recall.known(landed, chunks, entity)
-    wanted = _wanted(frame, entity, key)
-    rows = recall.of_keys(frame, wanted, entity)
+    try:
+        frame = recall.known(landed, chunks, entity, applied.ruled(work.applied))
+        wanted = _wanted(frame, entity, key)
+        rows = recall.of_keys(frame, wanted, entity)
+    except PySparkException as error:
+        raise landed.missing(chunks) or translated(str(error)) from error
     if by_run:
         events = narrate.of_kept(rows, told, by=kept_by(entity, where.load_pattern), last_version=last_version)
     elif where.load_pattern == "full":
         events = narrate.of_runs(rows, told, entity, last_version=last_version)
     else:
         events = narrate.of_events(rows, entity, last_version=last_version)
-    places = sorted({(one.position[0], one.position[1]) for one in events if len(one.position) == 3})
+    places: dict[tuple[int, int], list[int]] = {}
+    for version, *inside in sorted(one.position for one in events):
+        if inside:
+            places.setdefault((version, inside[0]), []).append(inside[1])
     return Explained(
         entity=entity.entity,
         key=dict(zip(entity.keys, wanted.collect()[0], strict=True)),
         events=tuple(events),
-        origins={place: _origin(landed, *place) for place in places},
+        origins={place: _origin(landed, *place, rows) for place, rows in places.items()},
         rows=_rows(work.target.frame(), wanted, entity),
         last_version=last_version,
     )
@@ -117,11 +126,17 @@ def _wanted(frame: DataFrame, entity: Entity, key: Mapping[str, str]) -> DataFra
     return wanted
 
 
-def _origin(landed: Landed, version: int, ordinal: int) -> Origin:
+def _origin(landed: Landed, version: int, ordinal: int, rows: Sequence[int]) -> Origin:
+    """Where a chunk comes from; *rows* are those of it that are told of."""
     entry = landed.entries(version, version)[0].entry
     assert isinstance(entry, ChunkEntry), "rows come from chunks only"
     chunk = next(one for one in entry.chunks if one.ordinal == ordinal)
-    return Origin(file=f"{landed.root}/{chunk.files[0].path}", run_id=entry.run_id, at=entry.at, asked=msgspec.to_builtins(entry.asked))
+    asked: Mapping[str, Any] = msgspec.to_builtins(entry.asked)
+    if (again := entry.asked.first.get(LANE)) is not None:  # in place of a request: where the rows landed first
+        before = sum(one.rows for one in entry.chunks if one.ordinal < ordinal)
+        first = {f"row {row}": "{}:{}:{}".format(*again["rows"][before + row]) for row in rows}
+        asked = {"quarantine of": again["entity"], "landed first at": first}
+    return Origin(file=f"{landed.root}/{chunk.files[0].path}", run_id=entry.run_id, at=entry.at, asked=asked)
 
 
 def _rows(table: DataFrame | None, wanted: DataFrame, entity: Entity) -> tuple[Mapping[str, Any], ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from medallion.config.expectation import Expectation
 from medallion.errors import ChangedTableError, Problem, TableRolledBackError
 from medallion.silver.publish import SAME_ROWS, DeltaTable
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 SCHEMA = """first_version bigint, last_version bigint, sha256 string, snapshot_logical_date timestamp, snapshot_version bigint,
 rows bigint, quarantined bigint, ties bigint, late bigint, files bigint, bytes bigint, started_at timestamp, seconds double,
 table_id string, table_version bigint, inserted bigint, updated bigint, deleted bigint, identity string, runtime string, attempt string,
-dropped bigint, rules map<string, bigint>, accepted boolean"""
+dropped bigint, rules map<string, bigint>, accepted boolean, expectations string"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Applied:
     rules: Mapping[str, int] = field(default_factory=dict)
     accepted: bool = False
     """Whether more rows were set aside than max_quarantined allows, and the promotion was told to accept that."""
+    expectations: str | None = None
+    """The rules by which rows were left out or set aside, as JSON; None: no row was looked at."""
 
 
 NAMES = tuple(field.name for field in fields(Applied))
@@ -100,6 +104,50 @@ def quarantined_by(table: DeltaTable, attempt: str) -> tuple[int, int]:
     return int(totals[0] or 0), int(totals[1] or 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ruled:
+    """Rules, and the ranges of log versions (both ends included) that were applied by them."""
+
+    expectations: tuple[Expectation, ...]
+    ranges: tuple[tuple[int, int], ...]
+
+
+def spelled(expectations: Sequence[Expectation]) -> str:
+    """Rules that keep rows from the table, as one text; others make no difference to it."""
+    keeping = [rule.model_dump(mode="json") for rule in expectations if rule.action in ("drop", "quarantine")]
+    return json.dumps(keeping, sort_keys=True, separators=(",", ":"))
+
+
+def ruled(table: DeltaTable) -> list[Ruled]:
+    """By which rules rows came into the table, the newest last. Where a range was applied by several, each may have let a row pass."""
+    frame = table.frame()
+    if frame is None:
+        return []
+    if "expectations" not in frame.columns:  # a table of an older version, which had no such rules
+        return []
+    told = frame.where(F.col("expectations").isNotNull())
+    rows = told.select("first_version", "last_version", F.col("expectations").alias("told"), "started_at").collect()
+    by_rules: dict[str, list[tuple[int, int]]] = {}
+    for row in sorted(rows, key=lambda row: row["started_at"]):
+        ranges = by_rules.pop(row["told"], [])
+        by_rules[row["told"]] = [*ranges, (row["first_version"], row["last_version"])]
+    return [
+        Ruled(expectations=tuple(Expectation.model_validate(rule) for rule in json.loads(told)), ranges=_joined(ranges))
+        for told, ranges in by_rules.items()
+    ]
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The same versions in as few ranges as can be."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((first, last))
+    return tuple(joined)
+
+
 def _first(frame: DataFrame) -> Applied | None:
     rows = frame.limit(1).collect()
     return _row(rows[0]) if rows else None
@@ -125,7 +173,7 @@ def check_table(target: DeltaTable, last: Applied, identity: str) -> list[str]:
                 Problem(
                     path=target.path,
                     message=f"was built with {last.identity}, the configuration now says {identity}; nothing was changed: "
-                    "give the entity a new `version` to build a new table beside this one",
+                    "run promote with --rebuild to make it again, or give the entity a new `version` for a table beside this one",
                 )
             ]
         )

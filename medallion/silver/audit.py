@@ -62,22 +62,29 @@ def audit(spark: SparkSession, pipeline: Pipeline, entity: Entity, *, sample: in
         return Audit(entity=entity.entity, versions=0, keys=0, differences=())
     by_run = entity.model == "periodic_snapshot"
     told = deliveries(landed, where.load_pattern, last.last_version, by_run=by_run)
-    target = work.target.frame()
+    target, ruled = work.target.frame(), applied.ruled(work.applied)
     keys, differences = 0, list[Difference]()
     if target is not None and any(delivery.chunks for delivery in told):
         if by_run:
-            keys, wrong = slices.compare(landed, told, entity, where.load_pattern, target, sample=sample, seed=seed)
+            keys, wrong = slices.compare(landed, told, entity, where.load_pattern, target, ruled=ruled, sample=sample, seed=seed)
             differences = [Difference(key=at, expected=tuple(lacks), found=tuple(has)) for at, lacks, has in wrong]
         else:
-            keys, differences = _compare(landed, told, where, entity, target, sample, seed)
+            keys, differences = _compare(landed, told, where, entity, target, ruled, sample, seed)
     return Audit(entity=entity.entity, versions=last.last_version + 1, keys=keys, differences=tuple(differences))
 
 
 def _compare(
-    landed: Landed, told: Sequence[Delivery], where: Place, entity: Entity, target: DataFrame, sample: int, seed: int
+    landed: Landed,
+    told: Sequence[Delivery],
+    where: Place,
+    entity: Entity,
+    target: DataFrame,
+    ruled: Sequence[applied.Ruled],
+    sample: int,
+    seed: int,
 ) -> tuple[int, list[Difference]]:
     """How many keys were folded again, and those of them that differ."""
-    rows = known(landed, [placed for delivery in told for placed in delivery.chunks], entity)
+    rows = known(landed, [placed for delivery in told for placed in delivery.chunks], entity, ruled)
     values = value_columns(rows.columns, entity)
     keys = [col(name) for name in entity.keys]
     own = rows.where(~col(TRUNCATE)) if TRUNCATE in rows.columns else rows

@@ -230,6 +230,7 @@ class MicroBatch:
                 dropped=taken.dropped if taken else 0,
                 rules=taken.unmet if taken else {},
                 accepted=taken is not None and taken.accepted,
+                expectations=applied.spelled(self.entity.expectations) if taken else None,
             ),
         )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
+from medallion.config.expectation import Expectation
 from medallion.config.silver import LINEAGE, Entity, Normalize
 from medallion.errors import ConfigError, Problem
 from medallion.gate.expect import first_unmet
@@ -104,9 +106,26 @@ def require_columns(rows: DataFrame, entity: Entity) -> None:
         raise ConfigError(problems)
 
 
-def marked(rows: DataFrame, entity: Entity) -> DataFrame:
-    """All rows with their marks and ``__reason``: null where the row is an event, else why it is none (``__rule``: by which rule)."""
-    quarantined_by, dropped_by = (first_unmet(entity.expectations, action) for action in ("quarantine", "drop"))
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """Which rule sets a row aside, and which leaves it out: names (string), null where none does."""
+
+    quarantined_by: Column
+    dropped_by: Column
+
+    @classmethod
+    def by(cls, rules: Sequence[Expectation]) -> Refused:
+        """As these rules say."""
+        return cls(quarantined_by=first_unmet(rules, "quarantine"), dropped_by=first_unmet(rules, "drop"))
+
+
+def marked(rows: DataFrame, entity: Entity, refused: Refused | None = None) -> DataFrame:
+    """All rows with their marks and ``__reason``: null where the row is an event, else why it is none (``__rule``: by which rule).
+
+    *refused* is what its expectations say; by default those of *entity*.
+    """
+    refused = refused or Refused.by(entity.expectations)
+    quarantined_by, dropped_by = refused.quarantined_by, refused.dropped_by
     sequence = [col(name) for name in entity.sequence_by]
     delete = _holds(entity.apply_as_deletes)
     truncate = _holds(entity.apply_as_truncates)

@@ -56,13 +56,14 @@ def of_events(rows: Sequence[Recalled], entity: Entity, *, last_version: int) ->
     ignored = ignored_columns(list(_values(rows)), entity)
     counted = said(by_key(row.event for row in events).get(key, []), tie=tie, ignored=ignored)
     winners = {event.position: at for at, event in enumerate(counted)}
+    there = {row.position: row for row in events}
     state, told = _Open(), list[Told]()
     for _, group in groupby(events, key=lambda row: row.sequence):
         same = list(group)
         winner = next((row for row in same if row.position in winners), None)
         for row in same:
             if row is winner:
-                what, why = _did(counted, winners[row.position], row, state, entity, ignored)
+                what, why = _did(counted, winners[row.position], there, state, entity, ignored)
             else:
                 what, why = _beside(row, winner, entity)
             late = any(other.sequence > row.sequence and other.position < row.position for other in events)
@@ -72,7 +73,9 @@ def of_events(rows: Sequence[Recalled], entity: Entity, *, last_version: int) ->
 
 def of_runs(rows: Sequence[Recalled], deliveries: Sequence[Delivery], entity: Entity, *, last_version: int) -> list[Told]:
     """What the snapshots say of the key of *rows*, in the order of the log, then the rows that no snapshot counts."""
-    key = rows[0].key if rows else ()
+    if not rows:
+        return []
+    key = rows[0].key
     ignored = ignored_columns(list(_values(rows)), entity)
     done = [one for one in deliveries if one.last_version <= last_version and one.snapshot is not None]
     newest = {one.snapshot.logical_date: one.last_version for one in done if one.snapshot is not None}
@@ -125,9 +128,17 @@ def of_kept(rows: Sequence[Recalled], deliveries: Sequence[Delivery], *, by: Kep
     return [*told, *_rest([row for row in rest if row.reason is not None], last_version), *waiting]
 
 
-def _did(counted: Sequence[Event], at: int, row: Recalled, state: _Open, entity: Entity, ignored: Sequence[str]) -> tuple[What, str]:
-    """What the *at*-th event that counts did, *row* being its row in Bronze; *state* is changed."""
+def _did(
+    counted: Sequence[Event],
+    at: int,
+    rows: Mapping[tuple[int, int, int], Recalled],
+    state: _Open,
+    entity: Entity,
+    ignored: Sequence[str],
+) -> tuple[What, str]:
+    """What the *at*-th event that counts did, *rows* being those of Bronze by position; *state* is changed."""
     event = counted[at]
+    row = rows[event.position]
     if entity.model == "scd_type_2":
         if not event.delete:
             return _came(event, row, state, event.sequence, entity, ignored)
@@ -136,7 +147,7 @@ def _did(counted: Sequence[Event], at: int, row: Recalled, state: _Open, entity:
     if soft(entity) and not event.delete:
         later = [one for one in later if not one.delete]
     if later:
-        stays = "" if event.delete else _stays(event, row, later, ignored)
+        stays = "" if event.delete else _stays(row, [rows[one.position] for one in later], ignored)
         return "overtaken", f"an event of sequence {_spelled(later[0].sequence)} follows{stays}"
     if not event.delete:
         after = f"; a later delete marks it in {DELETED_AT}" if counted[-1].delete else ""
@@ -190,17 +201,12 @@ def _unsaid(event: Event, row: Recalled, ignored: Sequence[str]) -> str:
     return f"; {', '.join(names)} said by an earlier event" if names else ""
 
 
-def _stays(event: Event, row: Recalled, later: Sequence[Event], ignored: Sequence[str]) -> str:
+def _stays(row: Recalled, later: Sequence[Recalled], ignored: Sequence[str]) -> str:
     """Which of its values the table still shows, since no later event of the same life says another."""
-    shown = later[-1].values
     if any(one.delete for one in later):
         return ""
-    names = [
-        name
-        for name in ignored
-        if row.values.get(name) is not None and all(one.values.get(name) == event.values[name] for one in later) and name in shown
-    ]
-    return f"; its {', '.join(names)} still stands" if names else ""
+    names = [name for name in ignored if row.values.get(name) is not None and all(one.values.get(name) is None for one in later)]
+    return f"; the table still shows its {', '.join(names)}" if names else ""
 
 
 def _beside(row: Recalled, winner: Recalled | None, entity: Entity) -> tuple[What, str]:

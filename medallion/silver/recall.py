@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from medallion.bronze.entry import ChunkEntry
 from medallion.config.silver import Entity
+from medallion.silver.applied import Ruled
 from medallion.silver.events import (
     DELETE,
     POSITION,
@@ -18,6 +19,7 @@ from medallion.silver.events import (
     RULE,
     SEQUENCE,
     TRUNCATE,
+    Refused,
     col,
     marked,
     normalized,
@@ -76,11 +78,26 @@ def deliveries(landed: Landed, load_pattern: str, last: int, *, by_run: bool = F
     ]
 
 
-def known(landed: Landed, chunks: Sequence[Placed], entity: Entity) -> DataFrame:
-    """All rows of some chunks, marked as a promotion marks them."""
+def known(landed: Landed, chunks: Sequence[Placed], entity: Entity, ruled: Sequence[Ruled]) -> DataFrame:
+    """All rows of some chunks, marked as the promotions marked them that took them: by the rules of *ruled*, the newest last."""
     rows = normalized(landed.rows(chunks), entity.normalize)
     require_columns(rows, entity)
-    return marked(rows, entity)
+    return marked(rows, entity, _refused(ruled))
+
+
+def _refused(ruled: Sequence[Ruled]) -> Refused:
+    """A row that one promotion let pass is in the table; of another the newest promotion says why it is not."""
+    nobody = F.lit(None).cast("string")
+    passed, quarantined_by, dropped_by = F.lit(False), nobody, nobody
+    for one in ruled:
+        taken = F.lit(False)
+        for first, last in one.ranges:
+            taken = taken | col(POSITION[0]).between(first, last)
+        by = Refused.by(one.expectations)
+        passed = passed | (taken & by.quarantined_by.isNull() & by.dropped_by.isNull())
+        quarantined_by = F.when(taken, by.quarantined_by).otherwise(quarantined_by)
+        dropped_by = F.when(taken, by.dropped_by).otherwise(dropped_by)
+    return Refused(quarantined_by=F.when(~passed, quarantined_by), dropped_by=F.when(~passed, dropped_by))
 
 
 def of_keys(rows: DataFrame, wanted: DataFrame, entity: Entity) -> list[Recalled]:

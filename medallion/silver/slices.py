@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
-from medallion.silver.events import POSITION, col, events, marked, normalized, value_columns
+from medallion.silver.applied import Ruled
+from medallion.silver.events import POSITION, col, events, value_columns
 from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models.periodic import DATE, RUN, kept_by, slice_of
 from medallion.silver.models.tables import published
+from medallion.silver.recall import known
 from medallion.testing.periodic import CompletedRun, Place, periodic
 
 if TYPE_CHECKING:
@@ -23,7 +25,15 @@ LIMIT = 1000
 
 
 def compare(
-    landed: Landed, deliveries: Sequence[Delivery], entity: Entity, load_pattern: str, target: DataFrame, *, sample: int, seed: int
+    landed: Landed,
+    deliveries: Sequence[Delivery],
+    entity: Entity,
+    load_pattern: str,
+    target: DataFrame,
+    *,
+    ruled: Sequence[Ruled],
+    sample: int,
+    seed: int,
 ) -> tuple[int, list[tuple[Place, list[tuple[Any, ...]], list[tuple[Any, ...]]]]]:
     """How many dates (or runs) were looked at, and of those that differ: the place, rows that it lacks, rows that it has in excess.
 
@@ -43,10 +53,10 @@ def compare(
             [(placed.version, placed.chunk.ordinal, *place) for place in picked for placed in shown[place].rows],
             f"{POSITION[0]} bigint, {POSITION[1]} int, {kinds}",
         )
-        rows = normalized(landed.rows(list(chunks.values())), entity.normalize)
-        known = events(marked(rows, entity), entity).join(F.broadcast(listed), list(POSITION[:2]))
+        rows = known(landed, list(chunks.values()), entity, ruled)
+        kept = events(rows, entity).join(F.broadcast(listed), list(POSITION[:2]))
         values = published(value_columns(rows.columns, entity), entity)
-        expected = known.select(*values, *[col(name) for name in names])
+        expected = kept.select(*values, *[col(name) for name in names])
         columns = [name for name in columns if name in expected.columns]
     expected = expected.select(*[col(name) for name in columns])
     every = spark.createDataFrame([tuple(place) for place in shown] or [(None,) * len(names)], kinds)

@@ -119,7 +119,7 @@ def test_what_the_options_of_a_table_say() -> None:
 
     told = of_events(rows, entity("incremental_merge", apply_as_truncates="t", ignore_null_updates=("v",)), last_version=4)
     assert [(one.what, one.why) for one in told] == [
-        ("overtaken", "an event of sequence 20 follows; its v still stands"),
+        ("overtaken", "an event of sequence 20 follows; the table still shows its v"),
         ("opened", "the newest upsert: the table shows it; v said by an earlier event; a later delete marks it in _deleted_at"),
         ("closed", "the newest event is a truncate: it marks the row in _deleted_at"),
     ]

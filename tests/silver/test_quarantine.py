@@ -98,8 +98,10 @@ def test_rows_that_were_set_aside_are_mended_replayed_once_or_discarded(
     person("promote", "--quiet")
     assert lake.rows(CURRENT) == [(1, "a", 10), (2, "b", 50), (3, "c", 501), (4, "e", 502)]
 
-    # The story of the mended key.
+    # The rule that was in force then keeps its word: the table is right, and so is the story of the mended key.
+    assert lake.audit(CURRENT) == (4, 0)
     story = json.loads(person("explain", "--key", "id=2", "--json").out)[0]
-    assert [(one["sequence"], one["what"]) for one in story["events"]] == [(50, "overtaken"), (500, "opened")]
+    assert [(one["sequence"], one["what"]) for one in story["events"]] == [(50, "opened"), (500, "aside")]
+    assert story["events"][0]["origin"]["asked"] == {"quarantine of": "c", "landed first at": {"row 0": "2:0:1"}}
     assert "--key" in person("explain", "--key", "nobody=2", status=2).err
     assert "id is bigint, which 'x' is not" in person("explain", "--key", "id=x", status=2).err
