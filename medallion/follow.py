@@ -14,16 +14,24 @@ _LOOK_EVERY = 1.0
 """Seconds between two looks at the stop flag. To wait for the flag itself could hang: a signal handler of this thread sets it."""
 
 
-def follow(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False, accept_quarantine: bool = False) -> Outcome:
+def follow(
+    flow: Flow,
+    selection: Selection,
+    options: ExtractOptions,
+    *,
+    replay: bool = False,
+    accept_quarantine: bool = False,
+    rebuild: bool = False,
+) -> Outcome:
     """As :func:`medallion.pipeline.run`; under ``trigger: processing_time`` its promotions are then started again at each interval.
 
-    Sources are read once, and *accept_quarantine* is meant for the first round alone. It ends when a round fails, with that failure, or
-    at SIGTERM: between two rounds everything is done and the outcome is that of all rounds together; within one the round ends as it
-    always does, with TerminatedError.
+    Sources are read once, and *replay*, *accept_quarantine* and *rebuild* are meant for the first round alone. It ends when a round
+    fails, with that failure, or at SIGTERM: between two rounds everything is done and the outcome is that of all rounds together; within
+    one the round ends as it always does, with TerminatedError.
     """
     interval = flow.pipeline.run.promote.interval
     began = round_began = flow.clock.monotonic()
-    outcome = run(flow, selection, options, replay=replay, accept_quarantine=accept_quarantine)
+    outcome = run(flow, selection, options, replay=replay, accept_quarantine=accept_quarantine, rebuild=rebuild)
     if interval is None or not selection.entities:
         return outcome
     tables = Selection(sources=(), entities=selection.entities)

@@ -49,7 +49,15 @@ def select(pipeline: Pipeline, names: Sequence[str] = ()) -> Selection:
     return Selection(sources=tuple(one for one in pipeline.sources if one.name in needed), entities=entities)
 
 
-def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bool = False, accept_quarantine: bool = False) -> Outcome:
+def run(
+    flow: Flow,
+    selection: Selection,
+    options: ExtractOptions,
+    *,
+    replay: bool = False,
+    accept_quarantine: bool = False,
+    rebuild: bool = False,
+) -> Outcome:
     """Extraction, then promotion of what the logs hold by then.
 
     The Spark session starts while sources are read, as soon as it is clear that a table will need it. What a failed source committed is
@@ -62,7 +70,7 @@ def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bo
     if jvm_first:
         spark.session()
     by_spark = any(source.by_spark for source in selection.sources)
-    if by_spark or (selection.entities and (replay or len(resting_of(flow, selection.entities)) < len(selection.entities))):
+    if by_spark or (selection.entities and (replay or rebuild or len(resting_of(flow, selection.entities)) < len(selection.entities))):
         spark.begin()
     heard = replace(flow, listener=everyone([flow.listener, _begins(spark, selection)]))
     sources = extract_all(heard, selection.sources, options, session=spark.session)
@@ -72,7 +80,13 @@ def run(flow: Flow, selection: Selection, options: ExtractOptions, *, replay: bo
         if not spark.ready:
             flow.listener(Noticed(subject="spark", sentence="is starting"))
         entities = promote_all(
-            flow, spark.session, selection.entities, replay=replay, take_over=options.take_over, accept_quarantine=accept_quarantine
+            flow,
+            spark.session,
+            selection.entities,
+            replay=replay,
+            take_over=options.take_over,
+            accept_quarantine=accept_quarantine,
+            rebuild=rebuild,
         )
     return Outcome(pipeline=flow.pipeline.pipeline, sources=sources, entities=entities, seconds=flow.clock.monotonic() - began)
 

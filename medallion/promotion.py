@@ -6,19 +6,33 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
+from medallion.clock import Clock
 from medallion.config.silver import Entity
 from medallion.errors import MedallionError, TerminatedError
-from medallion.events import Failed, PromotionCompleted, PromotionOpened
+from medallion.events import Failed, Listener, PromotionCompleted, PromotionOpened
 from medallion.flow import Flow, open_root
 from medallion.outcome import EntityOutcome
 from medallion.silver.home import table_of
 from medallion.silver.promoted import Promoted
 from medallion.silver.receipt import Receipt, Shelf
+from medallion.stop import StopFlag
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from medallion.silver.export import Exporter
+
+
+class Common(TypedDict):
+    """What promotions are given, however they are done."""
+
+    shelf: Shelf | None
+    exporter: Exporter | None
+    clock: Clock
+    listener: Listener
+    stop: StopFlag
 
 
 def promote_all(
@@ -29,6 +43,7 @@ def promote_all(
     replay: bool = False,
     take_over: bool = False,
     accept_quarantine: bool = False,
+    rebuild: bool = False,
 ) -> tuple[EntityOutcome, ...]:
     """Each entity's table holds what the log of its Bronze table says; outcomes come in the order of *entities*.
 
@@ -36,7 +51,7 @@ def promote_all(
     side, as the configuration says; the listener is called from several threads. An entity that fails says so in its outcome; the others
     go on, unless SIGTERM came: those that had not begun are skipped then. Where Spark cannot be started, each that needs it fails.
     """
-    resting = {} if replay else resting_of(flow, entities)
+    resting = {} if replay or rebuild else resting_of(flow, entities)
     spark: SparkSession | None = None
     broken: MedallionError | None = None
     if len(resting) < len(entities):
@@ -46,7 +61,7 @@ def promote_all(
             flow.listener(Failed(subject="spark", code=error.code, sentence=error.sentence))
             broken = error
     terminated, looking = threading.Event(), threading.Lock()
-    asked = {"replay": replay, "take_over": take_over, "accept_quarantine": accept_quarantine}
+    asked = {"replay": replay, "take_over": take_over, "accept_quarantine": accept_quarantine, "rebuild": rebuild}
 
     def outcome(entity: Entity) -> EntityOutcome:
         source, path = flow.pipeline.source_of(entity), table_of(flow.pipeline, entity)
@@ -87,22 +102,25 @@ def _promote(flow: Flow, spark: SparkSession, entity: Entity, about: EntityOutco
 
     from medallion.silver.export import Exporter
     from medallion.silver.promote import promote, translated
+    from medallion.silver.rebuild import rebuild as make_again
 
     flow.listener(PromotionOpened(entity=entity.entity))
-    state = open_root(flow, flow.pipeline.platform.state.root)
+    platform = flow.pipeline.platform
+    state = open_root(flow, platform.state.root)
+    common: Common = {
+        "shelf": _shelf(flow, entity),
+        "exporter": Exporter.of(flow.pipeline, entity, flow.roots) if entity.exports else None,
+        "clock": flow.clock,
+        "listener": flow.listener,
+        "stop": flow.stop,
+    }
     try:
-        done = promote(
-            spark,
-            flow.pipeline,
-            entity,
-            state,
-            shelf=_shelf(flow, entity),
-            exporter=Exporter.of(flow.pipeline, entity, flow.roots) if entity.exports else None,
-            **options,
-            clock=flow.clock,
-            listener=flow.listener,
-            stop=flow.stop,
-        )
+        if options.pop("rebuild", False):
+            silver = None if platform.silver.root is None else open_root(flow, platform.silver.root)
+            del options["replay"]
+            done = make_again(spark, flow.pipeline, entity, state, silver, **common, **options)
+        else:
+            done = promote(spark, flow.pipeline, entity, state, **common, **options)
     except (PySparkException, Py4JError) as error:
         raise translated(str(error)) from error
     flow.listener(PromotionCompleted(entity=entity.entity, rows=done.rows, seconds=done.seconds))

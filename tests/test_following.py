@@ -49,9 +49,16 @@ class Rounds:
         self.start = clock.monotonic()
 
     def __call__(
-        self, _flow: Flow, selection: Selection, _options: Any, *, replay: bool = False, accept_quarantine: bool = False
+        self,
+        _flow: Flow,
+        selection: Selection,
+        _options: Any,
+        *,
+        replay: bool = False,
+        accept_quarantine: bool = False,
+        rebuild: bool = False,
     ) -> Outcome:
-        assert accept_quarantine == replay, "both are meant for the first round alone"
+        assert accept_quarantine == rebuild == replay, "all are meant for the first round alone"
         self.asked.append((len(selection.sources), replay))
         self.began.append(self.clock.monotonic() - self.start)
         self.clock.advance(3)
@@ -73,7 +80,7 @@ def followed(monkeypatch: pytest.MonkeyPatch, outcomes: list[EntityOutcome], *, 
     monkeypatch.setattr(following, "run", rounds)
     made = flow(clock, stop, trigger)
     outcome = following.follow(
-        made, Selection(sources=(), entities=made.pipeline.silver), ExtractOptions(), replay=True, accept_quarantine=True
+        made, Selection(sources=(), entities=made.pipeline.silver), ExtractOptions(), replay=True, accept_quarantine=True, rebuild=True
     )
     return outcome, rounds
 

@@ -144,6 +144,7 @@ def promote(
     sets: given.Sets = None,
     select: given.Select = None,
     replay: given.Replay = False,
+    rebuild: given.Rebuild = False,
     accept_quarantine: given.AcceptQuarantine = False,
     take_over: given.TakeOver = False,
     result: given.Result = None,
@@ -162,8 +163,14 @@ def promote(
     def work(flow: Flow, selection: Selection) -> Outcome:
         if not selection.entities:
             raise ConfigError([Problem(path="--select", message="there is no entity to promote: nothing is made of these sources")])
+        if replay and rebuild:
+            raise ConfigError(
+                [Problem(path="--rebuild", message="makes the tables again, --replay the same ones: take one of the two out")]
+            )
         chosen = Selected(sources=(), entities=selection.entities)
-        return follow(flow, chosen, ExtractOptions(take_over=take_over), replay=replay, accept_quarantine=accept_quarantine)
+        return follow(
+            flow, chosen, ExtractOptions(take_over=take_over), replay=replay, accept_quarantine=accept_quarantine, rebuild=rebuild
+        )
 
     return _flow(terminal, lambda: given.read(terminal, config, env=env, sets=sets, scope=storage_scope), given.names(select), told, work)
 

@@ -40,6 +40,9 @@ From = Annotated[str | None, typer.Option("--from", metavar="A", help="Backfill 
 To = Annotated[str | None, typer.Option("--to", metavar="B", help="Backfill up to here, not included.")]
 FullRefresh = Annotated[bool, typer.Option("--full-refresh", help="Asks from initial_value again; deletes nothing.")]
 Replay = Annotated[bool, typer.Option("--replay", help="Silver reads Bronze from its beginning into the same tables.")]
+Rebuild = Annotated[
+    bool, typer.Option("--rebuild", help="Makes the tables again from all of Bronze beside the old ones, then puts them in their place.")
+]
 AcceptQuarantine = Annotated[
     bool, typer.Option("--accept-quarantine", help="Lets this promotion set more rows aside than max_quarantined allows.")
 ]

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from medallion.clock import Clock
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import DELETED_AT, Entity
-from medallion.errors import ChainError, CheckpointMissingError, MedallionError, TerminatedError
+from medallion.errors import ChainError, CheckpointMissingError, MedallionError, StateError, TerminatedError
 from medallion.events import BatchApplied, Listener, Noticed
 from medallion.layout import BronzeLayout, SilverLayout
 from medallion.silver import applied
@@ -38,6 +38,8 @@ from medallion.storage.location import Location
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+SWAPPING = "swapping"
+"""The part of the state that is there while a table that was made again takes the old one's place."""
 _LOOK_EVERY = 1
 """Seconds between two looks at the stop flag while a query runs."""
 
@@ -103,6 +105,11 @@ def promote(
         take_over=take_over,
     )
     try:
+        if state.exists(where.layout.part(SWAPPING)):
+            raise StateError(
+                f"{where.target} was being put in place of an older one when the process ended; nothing was changed: run promote with "
+                "--rebuild again"
+            )
         planned = _plan(spark, pipeline, entity, where, work, state, replay=replay, listener=listener)
         if planned.ends:
             batch = MicroBatch(
@@ -202,7 +209,7 @@ def _plan(
     if newest < after["version"]:
         raise ChainError(
             f"the log at {where.bronze} ends at version {newest}, but {after['version']} was applied: "
-            "it was cut or restored to an older state; nothing was changed: restore the log, or give the entity a new `version`"
+            "it was cut or restored to an older state; nothing was changed: restore the log, or make the table again with --rebuild"
         )
     if newest == after["version"]:
         if newest >= 0 and landed.entries(newest, newest)[0].sha256 != after["sha256"]:

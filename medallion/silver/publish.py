@@ -107,7 +107,7 @@ class DeltaTable:
                         path=field.name,
                         message=f"is {known[field.name].dataType.simpleString()} in the table {self.path} and "
                         f"{field.dataType.simpleString()} in Bronze; "
-                        "nothing was published: give the entity a new `version` to build the table again beside the old one",
+                        "nothing was published: run promote with --rebuild, or give the entity a new `version`",
                     )
                     for field in changed
                 ]
@@ -123,17 +123,23 @@ class DeltaTable:
         self._create(rows, unless_there=False)
         return Written(inserted=int(self._newest_commit()["operationMetrics"].get("numOutputRows", 0)))
 
-    def _create(self, rows: DataFrame, *, unless_there: bool) -> None:
+    def become(self, rows: DataFrame) -> None:
+        """The table is *rows*, with their columns and in its layout, whatever it was before: by one commit, or not at all."""
+        self._create(rows, unless_there=False, replaces=True)
+
+    def _create(self, rows: DataFrame, *, unless_there: bool, replaces: bool = False) -> None:
         """The table is there, in its layout; the schema of its catalog is made if it is missing."""
         known = set(rows.columns)
         for key, columns in (("partition_by", self.layout.partition_by), ("cluster_by", self.layout.cluster_by)):
             if missing := [column for column in columns if column not in known]:
                 message = f"the table has no column {missing[0]!r}; it has {', '.join(sorted(known))}"
                 raise ConfigError([Problem(path=key, message=message)])
-        if self.layout == UNSAID and not is_name(self.path):
-            rows.write.format("delta").mode("ignore" if unless_there else "error").save(self.path)
+        if self.layout == UNSAID and not is_name(self.path) and not replaces:
+            # Not "ignore": a session remembers a table whose folder was removed, and would ignore that it is not there.
+            rows.write.format("delta").mode("append" if unless_there else "error").save(self.path)
             return
-        clauses = [f"CREATE TABLE {'IF NOT EXISTS ' if unless_there else ''}{self.name} USING delta"]
+        create = "CREATE OR REPLACE TABLE" if replaces else "CREATE TABLE IF NOT EXISTS" if unless_there else "CREATE TABLE"
+        clauses = [f"{create} {self.name} USING delta"]
         if self.layout.partition_by:
             clauses.append(f"PARTITIONED BY ({', '.join(map(quoted, self.layout.partition_by))})")
         if self.layout.cluster_by:
