@@ -46,6 +46,12 @@ def s3_service() -> Iterator[services.Service]:
     yield from _served(services.s3())
 
 
+@pytest.fixture(scope="session")
+def azure_service() -> Iterator[services.Service]:
+    """A real store that speaks as Azure's does."""
+    yield from _served(services.azure())
+
+
 def _served(service: AbstractContextManager[services.Service]) -> Iterator[services.Service]:
     with ExitStack() as stack:
         try:

@@ -53,10 +53,40 @@ class S3(Section):
         return self.endpoint is not None if self.path_style is None else self.path_style
 
 
+class Azure(Section):
+    """Azure storage: roots ``abfss://container@account.dfs.core.windows.net/folder``, for the SDK and for Spark alike.
+
+    Without credentials the managed identity counts, or what the environment gives.
+    """
+
+    endpoint: Endpoint | None = None
+    """Of an emulator: ``http://host:port``, with the account in the path. Default: what the root says."""
+    account_key: SecretRef | None = None
+    """Reference to the account's key."""
+    sas_token: SecretRef | None = None
+    """Reference to a shared access signature, in place of account_key."""
+    tenant_id: str | None = None
+    """Of a service principal, with client_id and client_secret."""
+    client_id: str | None = None
+    """Of a service principal; without client_secret: of the managed identity, where there are several."""
+    client_secret: SecretRef | None = None
+    """Reference to the secret of the service principal."""
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Azure:
+        if sum(given is not None for given in (self.account_key, self.sas_token, self.client_secret)) > 1:
+            raise ValueError("give one of account_key, sas_token and client_secret")
+        if self.client_secret is not None and (self.tenant_id is None or self.client_id is None):
+            raise ValueError("client_secret needs tenant_id and client_id")
+        return self
+
+
 class Connection(Section):
     """How stores are reached; one section for each kind of store."""
 
     s3: S3 = S3()
     """Stores that speak S3."""
+    azure: Azure = Azure()
+    """Azure storage."""
     plugin: Annotated[dict[str, Any], AfterValidator(with_references), WITHIN] = {}
     """Options of a provider that another package brings; secret references become their values."""

@@ -11,6 +11,9 @@ from medallion.clock import Clock
 from medallion.errors import StorageError, UnknownSchemeError
 from medallion.events import Listener, nobody
 from medallion.policy.retry import RetryPolicy
+from medallion.storage.azure import PUT_IF_ABSENT as AZURE_PUT_IF_ABSENT
+from medallion.storage.azure import SCHEMES as AZURE_SCHEMES
+from medallion.storage.azure import AzureFileSystem
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.hadoop import HadoopFileSystem
 from medallion.storage.local import LocalFileSystem
@@ -25,6 +28,7 @@ GROUP = "medallion.storage"
 
 BUILT_IN: Mapping[str, Provider] = MappingProxyType(
     {
+        "azure": Provider(name="azure", schemes=AZURE_SCHEMES, open=AzureFileSystem.opened, put_if_absent=AZURE_PUT_IF_ABSENT),
         "hadoop": Provider(
             name="hadoop",
             schemes=(ANY_SCHEME,),
@@ -44,12 +48,8 @@ BUILT_IN: Mapping[str, Provider] = MappingProxyType(
 
 NOT_YET: Mapping[str, str] = MappingProxyType(
     {
-        "abfs": "azure",
-        "abfss": "azure",
         "dbfs": "volumes",
         "hdfs": "hadoop",
-        "wasb": "azure",
-        "wasbs": "azure",
     }
 )
 """Schemes that a later version serves by itself, and the provider that will."""

@@ -19,11 +19,16 @@ from medallion.config.connection import Connection
 from medallion.config.secret import Secrets
 from medallion.storage.provider import Access
 from medallion.testing.jars import Jar, fetched, java
+from medallion.testing.node import azurite, node
 from medallion.testing.process import free_port, running
 
 S3PROXY = Jar(group="org.gaul", name="s3proxy", version="4.1.0", classifier="jar-with-dependencies")
 BUCKET = "lake"
 S3_KEY, S3_SECRET = "medallion", "a secret/of S3+"
+
+AZURITE_ACCOUNT = "devstoreaccount1"
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""The emulator's own, which its documentation publishes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +89,41 @@ def s3() -> Iterator[Service]:
             )
 
 
+@contextlib.contextmanager
+def azure() -> Iterator[Service]:
+    """Azurite in memory, with one container, there while inside. Raises ServiceMissing where there is no Node."""
+    from azure.storage.blob import ContainerClient
+
+    program = azurite()
+    command: list[str | Path] = [
+        node(),
+        program,
+        "--inMemoryPersistence",
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        "0",
+        "--skipApiVersionCheck",
+        "--silent",
+    ]
+    with running(command, ready="successfully listens on") as said:
+        url = said.split()[-1]
+        service = Service(
+            root=f"abfs://{BUCKET}@{AZURITE_ACCOUNT}.dfs.core.windows.net",
+            connection={"azure": {"endpoint": url, "account_key": "secret:env:LAKE_AZURE_KEY"}},
+            environ={"LAKE_AZURE_KEY": AZURITE_KEY},
+            url=url,
+        )
+        container = ContainerClient(f"{url}/{AZURITE_ACCOUNT}", BUCKET, credential=AZURITE_KEY)
+        container.create_container()
+        container.close()
+        yield service
+
+
 def main() -> None:
     """Starts every store until Ctrl-C, and says how each is reached."""
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
-        for start in (s3,):
+        for start in (s3, azure):
             service = stack.enter_context(start())
             sys.stdout.write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in service.environ.items()))
             sys.stdout.write(f"# root: {service.root}/folder, connection: {json.dumps(service.connection)}\n")

@@ -306,7 +306,6 @@ def test_what_is_no_pipeline_at_all_is_refused(loaded, text) -> None:
 
 NOT_YET = [
     "platform.bronze.formats=[parquet, csv]",
-    "platform.bronze.storage_backend=azure",
     "platform.bronze.storage_backend=volumes",
 ]  # fmt: skip
 
@@ -490,6 +489,8 @@ def test_a_profile_stands_for_its_model(loaded, small) -> None:
         ("platform.connection.s3={access_key: plain, secret_key: 'secret:env:A'}", "platform.connection.s3.access_key", "reference"),
         ("platform.connection.s3.endpoint=store:9000", "platform.connection.s3.endpoint", "must be http"),
         ("platform.connection.s3.endpoint='http://me:pass@store'", "platform.connection.s3.endpoint", "without a path or credentials"),
+        ("platform.connection.azure={account_key: 'secret:env:A', sas_token: 'secret:env:B'}", "platform.connection.azure", "give one of"),
+        ("platform.connection.azure={client_secret: 'secret:env:A'}", "platform.connection.azure", "needs tenant_id"),
         ("platform.connection.s3.endpont='http://store'", "platform.connection.s3.endpont", "endpoint"),
     ],
 )

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from medallion.storage.azure import AzureFileSystem
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
 from medallion.storage.s3 import S3FileSystem
@@ -26,3 +27,13 @@ class TestS3(FileSystemContract):
     def fs(self, s3_service: Service) -> FileSystem:
         """A prefix that has no keys yet."""
         return S3FileSystem.opened(fresh(s3_service), s3_service.access)
+
+
+@pytest.mark.store
+class TestAzure(FileSystemContract):
+    """The SDK on Azurite."""
+
+    @pytest.fixture
+    def fs(self, azure_service: Service) -> FileSystem:
+        """A prefix that has no blobs yet."""
+        return AzureFileSystem.opened(fresh(azure_service), azure_service.access)

@@ -50,17 +50,19 @@ def test_hadoop_serves_everything_when_asked_for() -> None:
 @pytest.mark.parametrize("scheme", sorted(NOT_YET))
 def test_schemes_to_come_say_so(scheme: str) -> None:
     """A cloud path names the provider that a later version brings, and what is known now."""
-    with pytest.raises(UnknownSchemeError, match=f"not served yet.*'{NOT_YET[scheme]}'.*known schemes: file, "):
+    with pytest.raises(UnknownSchemeError, match=f"not served yet.*'{NOT_YET[scheme]}'.*known schemes: abfs, "):
         provider_for(Location.parse(f"{scheme}://place/lake"))
 
 
 def test_unknown_schemes_name_the_known_ones() -> None:
     """A typo shows what there is, and how to add to it."""
-    with pytest.raises(UnknownSchemeError, match=r"'flie'.*known schemes: file, .*; .*entry point"):
+    with pytest.raises(UnknownSchemeError, match=r"'flie'.*known schemes: abfs, .*; .*entry point"):
         provider_for(Location.parse("flie:///lake"))
 
 
-@pytest.mark.parametrize(("backend", "words"), [("azure", "yet: a later version brings it"), ("nfs", "there are: hadoop, local, s3")])
+@pytest.mark.parametrize(
+    ("backend", "words"), [("volumes", "yet: a later version brings it"), ("nfs", "there are: azure, hadoop, local, s3")]
+)
 def test_unknown_backends_name_the_known_ones(backend: str, words: str) -> None:
     """A provider to come, or none at all, is said to be so."""
     with pytest.raises(UnknownSchemeError, match=words):
@@ -76,12 +78,12 @@ def test_a_backend_serves_its_own_schemes_only() -> None:
 def test_a_plugin_serves_its_scheme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is only installed opens its roots through the same function, by scheme and by name."""
     install(tmp_path, monkeypatch, "memory", PLUGIN)
-    assert sorted(providers()) == ["hadoop", "local", "memory", "s3"]
+    assert sorted(providers()) == ["azure", "hadoop", "local", "memory", "s3"]
     for backend in ("auto", "memory"):
         fs = open_filesystem("memory://any/lake", backend=backend, clock=FakeClock())
         fs.put_if_absent(f"a/{backend}", b"x")
         assert fs.read(f"a/{backend}") == b"x"
-    with pytest.raises(UnknownSchemeError, match="known schemes: file, memory, s3, s3a"):
+    with pytest.raises(UnknownSchemeError, match="known schemes: abfs, abfss, file, memory, s3, s3a"):
         provider_for(Location.parse("nfs://host/lake"))
 
 
