@@ -81,7 +81,8 @@ def _tree(path: Path, env: str | None, sets: Sequence[str], variables: Mapping[s
             tree = overlay.with_setting(tree, setting)
         except ConfigError as error:
             problems += error.problems
-    if tree.child("pipeline") is None:
+    named = tree.child("pipeline")
+    if named is None or named.value is None:
         tree = tree.with_child("pipeline", Node(value=path.stem, origin=Origin(label=path.name, file=str(path))))
     tree = overlay.with_defaults(overlay.interpolated(tree, variables, problems))
     try:

@@ -139,8 +139,9 @@ class Entity(Section):
     @model_validator(mode="before")
     @classmethod
     def _model_of_profile(cls, told: Any) -> Any:
-        if isinstance(told, dict) and told.get("model") is None and told.get("profile") in PROFILES:
-            return {**told, "model": PROFILES[told["profile"]]}
+        profile = told.get("profile") if isinstance(told, dict) else None
+        if isinstance(profile, str) and profile in PROFILES and told.get("model") is None:
+            return {**told, "model": PROFILES[profile]}
         return told
 
     @model_validator(mode="after")

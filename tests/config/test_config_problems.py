@@ -501,3 +501,9 @@ def test_how_stores_are_reached_is_checked_at_load(problems, small, setting, pat
     assert found.path == path
     assert words in found.message
     assert "pass@" not in found.message
+
+
+def test_a_profile_that_is_no_text_and_a_name_that_is_null_are_no_crash(loaded, problems, small) -> None:
+    """The one is a problem, the other the file's name."""
+    assert "silver.flights.profile" in [found.path for found in problems(small, sets=["silver.flights.profile=[a]"])]
+    assert loaded(small + "pipeline: null\n").pipeline.pipeline == loaded(small).pipeline.pipeline
