@@ -13,6 +13,7 @@ import pytest
 
 from medallion.clock import SystemClock
 from medallion.config.pipeline import Pipeline
+from medallion.config.secret import Secrets
 from medallion.errors import (
     BusyError,
     ChainError,
@@ -33,11 +34,13 @@ from medallion.silver import applied
 from medallion.silver.audit import audit
 from medallion.silver.batch import tables
 from medallion.silver.claims import acquire
+from medallion.silver.export import Exporter
 from medallion.silver.promote import place, promote
 from medallion.silver.promoted import Promoted
 from medallion.silver.receipt import Shelf
 from medallion.stop import StopFlag
 from medallion.storage.registry import open_filesystem
+from medallion.storage.roots import Roots
 from medallion.testing.lake import BronzeTable
 
 if TYPE_CHECKING:
@@ -96,8 +99,11 @@ class Lake:
 
     def promote(self, entity: dict[str, Any], *, run: dict[str, Any] | None = None, **options: Any) -> Promoted:
         pipeline = self.pipeline(entity, **(run or {}))
-        options = {"clock": SystemClock(), "listener": nobody, "stop": StopFlag(), **options}
-        return promote(self.spark, pipeline, pipeline.silver[0], self.state, **options)
+        made = pipeline.silver[0]
+        roots = Roots(platform=pipeline.platform, resolver=Secrets(environ={}), clock=SystemClock())
+        exporter = Exporter.of(pipeline, made, roots) if made.exports else None
+        options = {"clock": SystemClock(), "listener": nobody, "stop": StopFlag(), "exporter": exporter, **options}
+        return promote(self.spark, pipeline, made, self.state, **options)
 
     def shelf(self, entity: dict[str, Any]) -> Shelf:
         """Where the entity's receipt lies."""
