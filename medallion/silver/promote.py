@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -222,10 +223,16 @@ def _plan(
     return Planned(ends=planned, table_id=table_id, version=newest, sha256=fresh[-1].sha256)
 
 
+_registering = threading.Lock()
+"""Each stream keeps the registration that it was loaded from. Spark changes the environment of one while it sends it to tasks: of two
+streams that share one, a task may get half of it (java.io.OptionalDataException)."""
+
+
 def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:
     """The query has gone through all planned batches; its errors arrive as the typed errors that they are."""
-    spark.dataSource.register(LogSource)
-    stream = spark.readStream.format(NAME).option("ends", json.dumps(list(planned))).load()
+    with _registering:
+        spark.dataSource.register(LogSource)
+        stream = spark.readStream.format(NAME).option("ends", json.dumps(list(planned))).load()
     query = stream.writeStream.foreachBatch(batch).option("checkpointLocation", checkpoint).trigger(availableNow=True).start()
     try:
         while not query.awaitTermination(_LOOK_EVERY):
