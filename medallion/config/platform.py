@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from medallion.config.connection import Connection
+from medallion.config.names import closest
 from medallion.config.values import Duration, Section, parse_duration
 
 SILVER_ROOT = "./lake/silver"
 
 
+STORAGE_GROUP = "medallion.storage"
+"""The entry points that offer storage providers."""
+BACKENDS = ("auto", "local", "hadoop", "azure", "s3", "volumes")
+
+
+def _backend(name: str) -> str:
+    known = [*BACKENDS, *sorted({point.name for point in entry_points(group=STORAGE_GROUP)} - set(BACKENDS))]
+    if name not in known:
+        meant = closest(name, known)
+        hint = f" (did you mean {meant}?)" if meant else ""
+        raise ValueError(f"must be one of {', '.join(known)}, or what a package offers under {STORAGE_GROUP}{hint}, got {name!r}")
+    return name
+
+
 class Bronze(Section):
     """The landing: its root, and the size of its chunks."""
 
-    storage_backend: Literal["auto", "local", "hadoop", "azure", "s3", "volumes"] = "auto"
-    """Which provider opens the roots whose scheme it serves; auto: by the scheme."""
+    storage_backend: Annotated[str, AfterValidator(_backend), Field(examples=list(BACKENDS))] = "auto"
+    """Which provider opens the roots that it serves: local, s3, azure, hadoop, volumes, or one of a package; auto: by the scheme."""
     root: Annotated[str, Field(min_length=1)] = "./lake/bronze"
     """A path or URI; a relative path is below the working directory."""
     formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1)] = ("parquet",)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from medallion.config.connection import Connection
-from medallion.config.secret import SecretResolver, Secrets
+from medallion.config.secret import PREFIX, SecretResolver, Secrets
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
 
@@ -24,6 +25,18 @@ class Access:
     def secret(self, reference: str | None) -> str | None:
         """What a reference stands for; None for none. Raises SecretError."""
         return None if reference is None else self.resolver.resolve(reference)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """``platform.connection.plugin``, with values in place of secret references. Raises SecretError."""
+        return {key: self._settled(value) for key, value in self.connection.plugin.items()}
+
+    def _settled(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._settled(child) for key, child in value.items()}
+        if isinstance(value, list):
+            return [self._settled(child) for child in value]
+        return self.resolver.resolve(value) if isinstance(value, str) and value.startswith(PREFIX) else value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,23 +8,22 @@ from pathlib import Path
 from types import MappingProxyType
 
 from medallion.clock import Clock
+from medallion.config.platform import STORAGE_GROUP
 from medallion.errors import StorageError, UnknownSchemeError
 from medallion.events import Listener, nobody
 from medallion.policy.retry import RetryPolicy
 from medallion.storage.azure import PUT_IF_ABSENT as AZURE_PUT_IF_ABSENT
 from medallion.storage.azure import SCHEMES as AZURE_SCHEMES
 from medallion.storage.azure import AzureFileSystem
-from medallion.storage.filesystem import FileSystem
 from medallion.storage.hadoop import HadoopFileSystem
 from medallion.storage.local import LocalFileSystem
 from medallion.storage.location import Location
+from medallion.storage.proven import ProvenFileSystem
 from medallion.storage.provider import ANY_SCHEME, Access, Provider
 from medallion.storage.resilient import ResilientFileSystem
 from medallion.storage.s3 import PUT_IF_ABSENT as S3_PUT_IF_ABSENT
 from medallion.storage.s3 import SCHEMES as S3_SCHEMES
 from medallion.storage.s3 import S3FileSystem
-
-GROUP = "medallion.storage"
 
 BUILT_IN: Mapping[str, Provider] = MappingProxyType(
     {
@@ -94,12 +93,16 @@ def open_filesystem(
     clock: Clock,
     relative_to: Path | None = None,
     listener: Listener = nobody,
-) -> FileSystem:
-    """The files below *root*, a path or URI, with retries and a breaker around every call; nothing is read or written yet."""
+) -> ProvenFileSystem:
+    """The files below *root*, a path or URI, with retries and a breaker around every call; nothing is read or written yet.
+
+    The first file that is created only if absent waits for a race on this root, unless there was one.
+    """
     location = Location.parse(root, relative_to=relative_to)
     provider = provider_for(location, backend)
     inner = provider.open(location, access or Access())
-    return ResilientFileSystem(inner, name=provider.name, retry=retry or RetryPolicy(), clock=clock, listener=listener)
+    patient = ResilientFileSystem(inner, name=provider.name, retry=retry or RetryPolicy(), clock=clock, listener=listener)
+    return ProvenFileSystem(patient, name=provider.name, clock=clock)
 
 
 def _by_scheme(location: Location) -> Provider:
@@ -119,12 +122,12 @@ def _by_scheme(location: Location) -> Provider:
         f"{location}: {location.scheme} is not served yet; a later version does, with the provider {later!r}; known schemes: {known}"
         if later
         else f"{location}: no storage provider serves the scheme {location.scheme!r}; known schemes: {known}; "
-        f"a package with an entry point in the group {GROUP} can add one"
+        f"a package with an entry point in the group {STORAGE_GROUP} can add one"
     )
 
 
 def _plugins() -> Iterator[EntryPoint]:
-    yield from entry_points(group=GROUP)
+    yield from entry_points(group=STORAGE_GROUP)
 
 
 def _loaded(point: EntryPoint) -> Provider:

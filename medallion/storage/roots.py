@@ -8,8 +8,8 @@ from medallion.clock import Clock
 from medallion.config.platform import Platform
 from medallion.config.secret import SecretResolver
 from medallion.events import Listener, nobody
-from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
+from medallion.storage.proven import ProvenFileSystem
 from medallion.storage.provider import Access, Provider
 from medallion.storage.registry import open_filesystem, provider_for
 
@@ -38,7 +38,7 @@ class Roots:
     clock: Clock
     listener: Listener = nobody
 
-    def open(self, root: str) -> FileSystem:
+    def open(self, root: str) -> ProvenFileSystem:
         """The files below *root*, with retries around every call; nothing is read or written yet."""
         return open_filesystem(
             root,

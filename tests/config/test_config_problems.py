@@ -324,6 +324,15 @@ def test_what_is_not_built_yet_is_refused_by_name(loaded, small, setting) -> Non
     assert set(alone.value.problems) < set(among_others.value.problems)
 
 
+def test_an_unknown_backend_names_the_known_ones_and_the_nearest(problems, small) -> None:
+    """What packages offer counts as known; a typo is told what was meant."""
+    (found,) = problems(small, sets=["platform.bronze.storage_backend=hadop"])
+
+    assert found.path == "platform.bronze.storage_backend"
+    assert "must be one of auto, local, hadoop, azure, s3, volumes" in found.message
+    assert "did you mean hadoop?" in found.message
+
+
 def test_files_are_not_built_yet(loaded, small) -> None:
     """A source of files is refused as not built, though its section is there."""
     text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", "    type: file\n    file: {a: 1}")
