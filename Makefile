@@ -6,8 +6,13 @@ UV = $$(command -v uv || echo .uv/bin/uv)
 # Spark finds its Java by JAVA_HOME; the check prints it, or says how to get one.
 WITH_JAVA = JAVA_HOME="$$(scripts/check_java.sh)" && export JAVA_HOME &&
 
+# What of the tests needs no Java and starts no process, as pytest's -m says it.
+WITHOUT_JAVA = not spark and not slow and not store
+# Where ARGS chooses tests, one of two runs may have none (pytest's status 5).
+OR_NONE = $(if $(ARGS),|| [ $$? -eq 5 ])
+
 .DEFAULT_GOAL := help
-.PHONY: help setup java quickstart pull-the-plug test-fast test test-slow lint bench wheel services docs clean
+.PHONY: help setup java quickstart pull-the-plug test-fast test test-all test-slow lint bench wheel services docs clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,10 +32,15 @@ pull-the-plug: setup ## kills the job in mid-extraction and in mid-MERGE, runs i
 	@$(WITH_JAVA) $(PYTHON) -m scripts.pull_the_plug
 
 test-fast: setup ## the tests that need no Java and kill nothing (ARGS="-k name" for some of them)
-	$(PYTHON) -m pytest -n auto -m "not spark and not slow and not store" $(ARGS)
+	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA)" --hypothesis-profile fast $(ARGS)
 
-test: setup ## all tests
-	$(WITH_JAVA) $(PYTHON) -m pytest $(ARGS)
+test: setup ## all tests but the thorough ones: those without Java side by side, then the others
+	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA) and not thorough" $(ARGS) $(OR_NONE)
+	$(WITH_JAVA) $(PYTHON) -m pytest -m "not ($(WITHOUT_JAVA)) and not thorough" $(ARGS)
+
+test-all: setup ## every test; takes more than an hour
+	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA)" $(ARGS) $(OR_NONE)
+	$(WITH_JAVA) $(PYTHON) -m pytest -m "not ($(WITHOUT_JAVA))" $(ARGS)
 
 test-slow: setup ## the models on 5,000 histories each (HISTORIES=n for another number)
 	$(WITH_JAVA) MEDALLION_HISTORIES="$(or $(HISTORIES),5000)" $(PYTHON) -m pytest tests/silver/test_models.py tests/silver/test_ledger.py $(ARGS)

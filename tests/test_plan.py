@@ -98,6 +98,7 @@ def test_text_and_json_say_the_same() -> None:
     assert any(setting["path"] == "silver.flights.apply_as_truncates" for setting in data["settings"])
 
 
+@pytest.mark.slow
 def test_the_plan_needs_no_spark() -> None:
     """Importing it brings in no pyspark: it works where there is no Java."""
     import subprocess

@@ -81,6 +81,7 @@ def test_other_types_are_not_previewed_yet() -> None:
         preview(source, resolver=Secrets(environ={}), clock=FakeClock())
 
 
+@pytest.mark.slow
 def test_a_preview_needs_no_spark() -> None:
     """Nothing of Spark or Arrow is imported."""
     code = "import sys, medallion.preview; print([m for m in ('pyspark', 'py4j', 'pyarrow', 'medallion.bronze') if m in sys.modules])"

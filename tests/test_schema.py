@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion.schema import (
@@ -44,7 +44,6 @@ def types() -> st.SearchStrategy[Type]:
 
 
 @given(types())
-@settings(max_examples=150)
 def test_a_type_reads_back_as_it_is_spelled(kind: Type) -> None:
     """Whatever the names of a struct's parts, its text means itself."""
     assert parse_type(str(kind)) == kind
@@ -89,7 +88,6 @@ def test_what_is_no_declaration_is_a_sentence(text: str, part: str) -> None:
 
 
 @given(st.text(max_size=12))
-@settings(max_examples=200)
 def test_every_field_has_a_name_that_a_table_can_carry(name: str) -> None:
     """Nothing reserved, nothing Delta refuses, always the same, and legal already."""
     column = landing_name(name)

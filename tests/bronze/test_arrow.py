@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from medallion.bronze.arrow import RecordReader
@@ -233,7 +233,6 @@ def whole(row: dict[str, Any]) -> Any:
 
 
 @given(data=records, ddl=declarations, evolve=st.booleans())
-@settings(max_examples=120, deadline=None)
 @example(data=[{"a": 2**53 + 1}, {"a": 0.5}], ddl="a double", evolve=False)
 def test_reading_at_once_or_one_by_one_gives_the_same(data: list[dict[str, Any]], ddl: str, evolve: bool) -> None:
     """With the schema they lead to, records give the same rows in one block as each alone; every value is in its column or rescued."""
@@ -253,7 +252,6 @@ def test_reading_at_once_or_one_by_one_gives_the_same(data: list[dict[str, Any]]
     st.from_regex(r"\A\d{4}-[01]\d-[0-3]\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,7})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?\Z")
     | st.datetimes().map(lambda moment: moment.isoformat() + "Z")
 )
-@settings(max_examples=200, deadline=None)
 @example("0000-02-29T00:00:00Z")
 @example("2013-01-01T05:00:00+23:59")
 @example("2016-12-31T23:59:60Z")
@@ -270,7 +268,6 @@ def test_an_instant_is_what_arrow_takes_for_one(value: str) -> None:
 
 
 @given(json_values)
-@settings(max_examples=80)
 def test_text_is_the_value(value: Any) -> None:
     """What is rescued reads back as what came."""
     assert json.loads(text(decode(json.dumps({"v": value}).encode()))) == {"v": value}  # type: ignore[arg-type]

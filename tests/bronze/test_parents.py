@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from bronze_fakes import Lake, Rows, row, source
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion.bronze.children import Children, Front
@@ -95,7 +95,6 @@ def lake(tmp_path: Path) -> Lake:
     width=st.integers(1, 4),
     breaks=st.lists(st.integers(0, 8), max_size=4),
 )
-@settings(max_examples=40, deadline=None)
 def test_whatever_breaks_each_page_of_each_parent_is_landed_once(pages: list[int], width: int, breaks: list[int]) -> None:
     """Nothing is lost or doubled, nothing committed is asked again; the log holds no more open lanes than are asked at once."""
     with tempfile.TemporaryDirectory() as folder:

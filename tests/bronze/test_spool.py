@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion.bronze import spool
@@ -44,7 +44,6 @@ def test_size_and_hash_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 @given(blocks=st.lists(st.integers(1, 12), max_size=8), most=st.integers(1, 20), group=st.integers(1, 10))
-@settings(max_examples=40)
 def test_files_are_whole_and_no_larger_than_allowed(
     tmp_path_factory: pytest.TempPathFactory, blocks: list[int], most: int, group: int
 ) -> None:

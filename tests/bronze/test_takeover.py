@@ -164,7 +164,7 @@ class Log(RuleBasedStateMachine):
             assert run.resume["all"] == (DONE if len(pages) == PAGES else {"page": len(pages)})
 
 
-Log.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+Log.TestCase.settings = settings(stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
 test_attempts_at_one_table = Log.TestCase
 
 
@@ -175,7 +175,6 @@ test_attempts_at_one_table = Log.TestCase
     stops=st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=3),
     in_order=st.booleans(),
 )
-@settings(max_examples=30, deadline=None)
 def test_every_row_at_or_before_the_watermark_is_in_bronze(
     minutes: list[int], later: list[int], size: int, stops: list[tuple[int, bool]], in_order: bool
 ) -> None:

@@ -115,6 +115,7 @@ def test_every_code_can_be_asked_for(medallion: CommandLine) -> None:
     assert medallion("errors", "EXT999").status == 2
 
 
+@pytest.mark.slow
 def test_python_m_medallion_is_the_same_command() -> None:
     """And fails with the same statuses."""
     done = subprocess.run([sys.executable, "-m", "medallion", "validate", "nowhere.yaml"], capture_output=True, text=True, check=False)
@@ -122,6 +123,7 @@ def test_python_m_medallion_is_the_same_command() -> None:
     assert done.stderr.startswith("error [CFG001]")
 
 
+@pytest.mark.slow
 def test_commands_without_data_load_no_spark_and_none_of_the_heavy_libraries(tmp_path: Path) -> None:
     """``init``, ``validate``, ``plan``, ``status`` and ``preview`` start at once, and work without Java."""
     script = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion.config import yaml
@@ -44,7 +44,6 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), JSON, max_size=3))
-@settings(max_examples=60)
 def test_json_reads_as_it_is(value: dict[str, object]) -> None:
     """Every JSON document is one of ours and means the same."""
     assert read(json.dumps(value)) == value

@@ -17,6 +17,7 @@ from medallion.demo.process import started
 from medallion.errors import MedallionError
 
 
+@pytest.mark.slow
 def test_process_serves_until_it_is_stopped() -> None:
     """A started API answers its owner's token on a port of its own, counts, obeys a script, and is gone afterwards."""
     with started("--months", "") as api:
@@ -32,6 +33,7 @@ def test_process_serves_until_it_is_stopped() -> None:
         os.kill(api.pid, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_cleanly(number: signal.Signals) -> None:
     """SIGTERM and Ctrl-C are the ordinary end: status 0, nothing on standard error, one line on standard output."""
@@ -52,6 +54,7 @@ def test_a_taken_port_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert "choose another port" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_api_that_cannot_start_is_an_error_not_a_wait() -> None:
     """The owner of a server that dies at once is told so."""
     with pytest.raises(MedallionError, match="did not start"), started("--trouble", "unheard-of"):

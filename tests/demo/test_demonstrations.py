@@ -147,6 +147,7 @@ def test_year_takes_the_year() -> None:
     assert quickstart.until({"YEAR": "1", "FLIGHTS_UNTIL": "2013-03-01"}) == "2013-03-01"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("signals")
 def test_quickstart_hands_on_the_status_and_stops_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run finds the API by its environment, its exit status is the quickstart's, and the API is gone afterwards."""

@@ -128,5 +128,5 @@ def test_spark_submit_ships_the_package_to_a_cluster(tmp_path: Path, submit: dic
 def test_make_help_names_every_verb() -> None:
     """`make` without a verb lists what there is."""
     verbs = run("make", "help", PATH=os.environ["PATH"]).stdout
-    for verb in ("setup", "quickstart", "pull-the-plug", "test-fast", "test", "lint", "bench", "wheel", "docs", "clean"):
+    for verb in ("setup", "quickstart", "pull-the-plug", "test-fast", "test", "test-all", "lint", "bench", "wheel", "docs", "clean"):
         assert f"make {verb} " in verbs

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from asking import Asking, rows
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion.clock import SystemClock
@@ -111,7 +111,6 @@ def test_two_sources_on_one_host_share_its_limit(way: dict[str, Any]) -> None:
         assert clock.monotonic() >= len(server.seen) - 1.01
 
 
-@settings(max_examples=60)
 @given(late=st.lists(st.floats(0, 0.04), min_size=400, max_size=400), rps=st.sampled_from([5, 20]))
 def test_late_waiters_never_bring_a_second_above_the_rate(late: list[float], rps: int) -> None:
     """However late each wait ends, any half-open second holds at most the rate, whatever it costs."""

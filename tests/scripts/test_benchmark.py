@@ -162,6 +162,7 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_peak_of_a_run_is_found_although_it_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory that was given back before the end counts; children do not."""
     lines = ["import subprocess, sys, time", "data = b'x' * 80_000_000", "del data"]

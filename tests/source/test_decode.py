@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion.errors import PageError
@@ -109,7 +109,6 @@ def test_records_stand_on_one_line_each() -> None:
     assert json.loads(record) == {"a": "x\ny", "b": 1}
 
 
-@settings(max_examples=60)
 @given(
     records=st.lists(st.dictionaries(st.text(max_size=5), JSON, max_size=3), max_size=4),
     cursor=JSON,
