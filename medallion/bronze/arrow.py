@@ -20,6 +20,7 @@ from medallion.bronze.widen import narrowest, settled, with_empty
 from medallion.config.source import SchemaContract
 from medallion.errors import QualityError
 from medallion.schema import NOTHING, RESCUED, Array, Atom, Decimal, Nothing, Numbers, Struct, Type, landing_name
+from medallion.source.joined import joined
 
 _ATOMS: Mapping[str, pa.DataType] = {
     "boolean": pa.bool_(),
@@ -101,17 +102,14 @@ class RecordReader:
     _shapes: dict[str, Type] = field(default_factory=dict)
     """Source field → its type with the parts that held nothing so far, for fields that have such parts or are no column yet."""
 
-    def read(self, records: Sequence[bytes], joined: bytes | None = None) -> Parsed:
-        """The table of *records*, one row each, in order; *joined* is them with newlines between, if the caller has it already.
-
-        Raises QualityError where the schema contract is ``freeze`` and they break it.
-        """
-        at_once = self.at_once(records, b"\n".join(records) if joined is None else joined)
+    def read(self, records: Sequence[bytes]) -> Parsed:
+        """The table of *records*, one row each, in order. Raises QualityError where the schema contract is ``freeze`` and they break it."""
+        at_once = self.at_once(joined(records), len(records))
         return self._one_by_one([decode(record) for record in records]) if at_once is None else at_once
 
-    def at_once(self, records: Sequence[bytes], joined: bytes) -> Parsed | None:
-        """:meth:`read`, if every value fits; None: one of them needs a closer look."""
-        table = self._block(joined, len(records)) if self.columns and records else None
+    def at_once(self, lines: bytes, rows: int) -> Parsed | None:
+        """:meth:`read` of that many records, one on each of *lines*, if every value fits; None: one of them needs a closer look."""
+        table = self._block(lines, rows) if self.columns and rows else None
         return None if table is None or self._lacks_fields(table) else Parsed(table=table, rescued=0, plan=None)
 
     def _lacks_fields(self, table: pa.Table) -> bool:
@@ -123,12 +121,10 @@ class RecordReader:
             return None
         sources = {name: self._sources.get(name, name) for name in self.columns}
         shapes = {source: self.columns[name] for name, source in sources.items()} | self._shapes
-        lines = len(data) > BLOCK and data.count(b"\n") == rows - 1  # no record spans lines, so that blocks may be cut there
-        size = BLOCK if lines else len(data) + 1
         try:
             table = pyarrow.json.read_json(
                 pa.BufferReader(data),
-                read_options=pyarrow.json.ReadOptions(use_threads=True, block_size=size),
+                read_options=pyarrow.json.ReadOptions(use_threads=True, block_size=BLOCK),
                 parse_options=pyarrow.json.ParseOptions(
                     explicit_schema=pa.schema([(name, _as_read(kind)) for name, kind in shapes.items()]), unexpected_field_behavior="error"
                 ),
@@ -138,7 +134,7 @@ class RecordReader:
             columns = [_landed(table[source], self.columns[name]) for name, source in sources.items()]
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, binascii.Error, UnicodeDecodeError):
             return None
-        if any(_inexact(chunk) for column in columns for chunk in column.chunks):
+        if any(map(_inexact, columns)):
             return None
         return pa.table([*columns, pa.nulls(rows, pa.string())], names=[*self.columns, RESCUED])
 
@@ -215,13 +211,15 @@ def _landed(column: pa.ChunkedArray, kind: Type) -> pa.ChunkedArray:
     return column if column.type == arrow_type(kind) else column.cast(arrow_type(kind))
 
 
-def _inexact(array: pa.Array) -> bool:
+def _inexact(array: pa.Array | pa.ChunkedArray) -> bool:
     """Whether a value may be none that its type holds; such a block is looked at value by value.
 
     Arrow rounds whole numbers that a double cannot hold, and overlooks digits in front of the point that a decimal has not.
     """
+    if pa.types.is_nested(array.type) and isinstance(array, pa.ChunkedArray):
+        return any(map(_inexact, array.chunks))
     if pa.types.is_struct(array.type):
-        return any(_inexact(part) for part in array.flatten())
+        return any(map(_inexact, array.flatten()))
     if pa.types.is_list(array.type):
         return _inexact(array.flatten())
     if pa.types.is_floating(array.type):

@@ -13,6 +13,7 @@ from medallion.bronze.watermark import CursorWatch
 from medallion.clock import Clock
 from medallion.errors import QualityError
 from medallion.schema import Type
+from medallion.source.joined import joined
 from medallion.source.protocol import Page
 
 PARSE_AT_ONCE = 1024 * 1024
@@ -25,11 +26,11 @@ class ContentHash:
 
     _lanes: dict[str, hashlib._Hash] = field(default_factory=dict)
 
-    def add(self, lane: str, joined: bytes) -> None:
+    def add(self, lane: str, text: bytes) -> None:
         """The records of a page, joined by newlines."""
-        if joined:
+        if text:
             digest = self._lanes.setdefault(lane, hashlib.sha256())
-            digest.update(joined)
+            digest.update(text)
             digest.update(b"\n")
 
     def hexdigest(self) -> str:
@@ -68,13 +69,13 @@ class Cutter:
 
         Raises QualityError where a page breaks a frozen schema contract; the pages before it are in :meth:`rest` then.
         """
-        joined = b"\n".join(page.records)
-        if not self.chunk.has_room(len(page.records), len(joined)):
+        text = joined(page.records)
+        if not self.chunk.has_room(len(page.records), len(text)):
             yield from self._parse()
             yield from self._close()
-        self.chunk.announce(len(page.records), len(joined), self.clock.monotonic())
-        self._waiting.append((page, joined))
-        self._waiting_bytes += len(joined)
+        self.chunk.announce(len(page.records), len(text), self.clock.monotonic())
+        self._waiting.append((page, text))
+        self._waiting_bytes += len(text)
         due = self.chunk.is_due(self.clock.monotonic())
         if due or self._waiting_bytes >= PARSE_AT_ONCE:
             yield from self._parse()
@@ -92,27 +93,32 @@ class Cutter:
 
     def _parse(self) -> Iterator[ReadyChunk]:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        if len(waiting) > 1:
-            records = [record for page, _ in waiting for record in page.records]
-            at_once = self.reader.at_once(records, b"\n".join(joined for _, joined in waiting if joined))
-            if at_once is not None:
-                self._take(waiting, at_once)
+        alike = True
+        for index, (page, text) in enumerate(waiting):
+            if alike and index + 1 < len(waiting) and self._taken_at_once(waiting[index:]):
                 return
-        for index, (page, joined) in enumerate(waiting):
-            parsed = self.reader.read(page.records, joined)
+            parsed = self.reader.read(page.records)
             if parsed.plan is not None and parsed.plan.changes and self.chunk.has_rows:
                 yield from self._close()
-                for later, text in waiting[index:]:
-                    self.chunk.announce(len(later.records), len(text), self.clock.monotonic())
-            self._take([(page, joined)], parsed)
+                for later, behind in waiting[index:]:
+                    self.chunk.announce(len(later.records), len(behind), self.clock.monotonic())
+            alike = parsed.plan is not None and bool(parsed.plan.changes)  # what this page brought may be what the others need
+            self._take([(page, text)], parsed)
+
+    def _taken_at_once(self, pages: Sequence[tuple[Page, bytes]]) -> bool:
+        rows = sum(len(page.records) for page, _ in pages)
+        at_once = self.reader.at_once(b"\n".join(text for _, text in pages if text), rows)
+        if at_once is not None:
+            self._take(pages, at_once)
+        return at_once is not None
 
     def _take(self, pages: Sequence[tuple[Page, bytes]], parsed: Parsed) -> None:
-        for page, joined in pages:
-            self.chunk.take(page, len(joined))
+        for page, text in pages:
+            self.chunk.take(page, len(text))
             self.pages += 1
             self.wire_bytes += page.wire_bytes
             if self.content is not None:
-                self.content.add(page.lane, joined)
+                self.content.add(page.lane, text)
         if len(parsed.table):
             self.chunk.add(len(parsed.table))
             self.sink.add(parsed.table)

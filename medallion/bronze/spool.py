@@ -21,6 +21,8 @@ from medallion.schema import ROW
 
 ROW_GROUP = 32_768
 """Rows of a group, at most: what is still to be written when a chunk's last page comes."""
+DICTIONARY_BYTES = 64 * 1024
+"""A column whose different values take more than that in a group goes on without a dictionary: it would cost time and save nothing."""
 GROUP_BYTES = 32 * 1024**2
 """A group is written when its rows take so much memory, however few they are."""
 
@@ -71,7 +73,9 @@ class OpenFile:
             self._file = _Hashing(path.open("xb"))
         self._schema = schema.append(pa.field(ROW, pa.int64()))
         with self._whole():
-            self._writer = pyarrow.parquet.ParquetWriter(self._file, self._schema, compression=compression)
+            self._writer = pyarrow.parquet.ParquetWriter(
+                self._file, self._schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES
+            )
         self.rows = 0
 
     def write(self, table: pa.Table) -> None:

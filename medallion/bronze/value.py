@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal as Exact
 from typing import Any, TypeAlias
@@ -102,12 +102,24 @@ def type_of(value: Value, *, timestamps: bool) -> Type:
             return Array(type_of_all(value, timestamps=timestamps))
 
 
-def types_of(values: Iterable[Value], *, timestamps: bool) -> list[Type]:
-    """The different types of *values*, in the order in which they came."""
-    return list(dict.fromkeys(type_of(value, timestamps=timestamps) for value in values))
+def types_of(values: Sequence[Value], *, timestamps: bool) -> list[Type]:
+    """The different types of *values*, in the order in which they came; of whole numbers those of the smallest and the largest may do."""
+    return list(dict.fromkeys(type_of(value, timestamps=timestamps) for value in _telling(values, timestamps=timestamps)))
 
 
-def type_of_all(values: Iterable[Value], *, timestamps: bool) -> Type:
+def _telling(values: Sequence[Value], *, timestamps: bool) -> Sequence[Value]:
+    """Those of *values* whose types stand for all of them: a few where all are simple and alike, otherwise every one."""
+    kinds = set(map(type, values))
+    nulls: list[Value] = [None] if type(None) in kinds else []
+    kinds.discard(type(None))
+    if kinds == {int} and max(map(abs, (alike := [value for value in values if value is not None]))) <= 2**53:
+        return [*nulls, min(alike), max(alike)]
+    if kinds <= {bool} or (kinds == {str} and not timestamps):
+        return [*nulls, *[value for value in values if value is not None][:1]]
+    return values
+
+
+def type_of_all(values: Sequence[Value], *, timestamps: bool) -> Type:
     """The narrowest type that holds all *values* without loss."""
     return narrowest(types_of(values, timestamps=timestamps))
 

@@ -7,7 +7,8 @@ drivers do the waiting and sending, one with asyncio and one without.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias, cast
 
 from medallion.clock import Clock
@@ -19,6 +20,7 @@ from medallion.prefetch.transport import BlockingTransport, Transport
 from medallion.prefetch.width import RequestWidth
 from medallion.source.decode import Decoded
 from medallion.source.http import Endpoint
+from medallion.source.joined import joined
 from medallion.source.protocol import DONE, Position
 from medallion.source.request import Answer, Request, origin
 
@@ -29,7 +31,10 @@ _NOTHING = Decoded(records=[], found={})
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """A page that is good. *next* is None where the position was a guess, so that what follows is not known yet."""
+    """A page that is good. *next* is None where the position was a guess, so that what follows is not known yet.
+
+    Of *answer* the body is gone: *decoded* holds what was in it.
+    """
 
     request: Request
     answer: Answer
@@ -37,10 +42,10 @@ class Fetched:
     next: Position | None
     seconds: float
 
-    @property
+    @cached_property
     def held(self) -> int:
         """Bytes of memory that its records take, nearly."""
-        return len(self.answer.body)
+        return len(joined(self.decoded.records))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +131,7 @@ class Asker:
                     self.host.postpone(error.retry_after)
                 raise
         decoded = endpoint.decode(answer, request=request)
+        answer = replace(answer, body=b"")
         following = None if guess else endpoint.next_after(request, position, decoded, answer)
         return Fetched(request=request, answer=answer, decoded=decoded, next=following, seconds=seconds)
 

@@ -56,7 +56,7 @@ class AiohttpTransport:
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._route.context()),
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._route.context() or True),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": ENCODINGS, "User-Agent": "medallion-foundry"},
             timeout=aiohttp.ClientTimeout(total=self._caps.page_timeout.total_seconds()),

@@ -40,8 +40,10 @@ class Route:
             return "" if self.proxy is None else " through the proxy of the environment"
         return f" through the proxy {origin(self.proxy)}"
 
-    def context(self) -> ssl.SSLContext:
-        """Whom TLS connections trust, and what they show."""
+    def context(self) -> ssl.SSLContext | None:
+        """Whom TLS connections trust, and what they show; None: as usual. Made anew it takes as long as a dozen pages."""
+        if self.ca_bundle is None and self.client_certificate is None:
+            return None
         context = ssl.create_default_context(cafile=self.ca_bundle)
         if self.client_certificate is not None:
             context.load_cert_chain(self.client_certificate, self.client_key)
@@ -66,8 +68,7 @@ def route_of(api: Api, resolver: SecretResolver, path: str) -> Route:
         if file is not None and not Path(file).is_file():
             raise ConfigError([Problem(path=f"{path}.tls.{name}", message=f"there is no file {file}")])
     try:
-        if tls.ca_bundle is not None or tls.client_certificate is not None:
-            route.context()
+        route.context()
     except (OSError, ValueError) as error:
         raise ConfigError([Problem(path=f"{path}.tls", message=f"the files are no certificates and keys that fit ({error})")]) from error
     return route

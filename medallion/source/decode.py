@@ -6,19 +6,19 @@ Whatever that decoder does not accept is looked at again, level by level, to say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from medallion.errors import PageError
+from medallion.source.joined import Joined
 
 _BOM = b"\xef\xbb\xbf"
-_OPENING = {ord("{")}
-_first_byte = itemgetter(0)
+_NO_OBJECT = re.compile(rb"\n[^{]")
 _level = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder()
@@ -28,7 +28,7 @@ _anything = msgspec.json.Decoder()
 class Decoded:
     """*records* are JSON objects as the source wrote them, each on one line; *found* holds the values of the other paths that are there."""
 
-    records: list[bytes]
+    records: Sequence[bytes]
     found: Mapping[str, Any]
 
 
@@ -59,8 +59,8 @@ class PageDecoder:
             raws, found = fast if fast is not None else self._walk(body, page)
         except (msgspec.DecodeError, RecursionError) as error:
             raise _not_json(body, error, page) from error
-        records = list(map(bytes, raws))
-        if records and set(map(_first_byte, records)) != _OPENING:
+        records = Joined(b"\n".join(raws), len(raws))
+        if raws and (not records.text.startswith(b"{") or _NO_OBJECT.search(records.text)):
             odd = next(record for record in records if record[:1] != b"{")
             raise PageError(f"{page}: the records at {_spoken(self._records_path)} must be JSON objects, found {_kind(odd)}")
         return Decoded(records=records, found=found)

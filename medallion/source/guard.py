@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from medallion.errors import PaginationError
+from medallion.source.joined import joined
 
 REMEMBERED = 65_536
 """How many marks and pages are kept, as digests: a circle of at most this length is seen when it closes."""
@@ -58,7 +59,7 @@ class Guard:
                 raise PaginationError(f"{self._empty} pages one after the other hold no record, and the source always names a next one")
             return
         self._empty = 0
-        digest = hash(tuple(records))
+        digest = hash(joined(records))
         lag = self._page - self._pages.pop(digest, self._page)
         self._in_step = self._in_step + 1 if lag and lag == self._lag else min(lag, 1)
         self._repeated = self._repeated + 1 if lag else 0

@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from medallion.bronze.arrow import RecordReader
-from medallion.bronze.value import decode, instant, text
+from medallion.bronze.value import decode, instant, text, type_of, types_of
+from medallion.bronze.widen import narrowest
 from medallion.config.source import SchemaContract
 from medallion.errors import QualityError
 from medallion.schema import Type, parse_ddl
@@ -271,3 +272,18 @@ def test_an_instant_is_what_arrow_takes_for_one(value: str) -> None:
 def test_text_is_the_value(value: Any) -> None:
     """What is rescued reads back as what came."""
     assert json.loads(text(decode(json.dumps({"v": value}).encode()))) == {"v": value}  # type: ignore[arg-type]
+
+
+ALIKE = st.one_of(
+    *(st.lists(st.none() | kind) for kind in (st.booleans(), st.text(max_size=3), st.integers(-(2**65), 2**65), st.integers(-9, 10**6))),
+    st.lists(st.none() | st.booleans() | st.integers() | st.text(max_size=3)),
+)
+
+
+@given(values=ALIKE, timestamps=st.booleans())
+@example(values=[2**53 + 1, 2**54], timestamps=False)
+@example(values=[True, 5], timestamps=False)
+def test_some_values_tell_the_type_of_all(values: list[Any], timestamps: bool) -> None:
+    """Looking at a few of many alike finds the type that looking at each finds."""
+    each = narrowest(type_of(value, timestamps=timestamps) for value in values)
+    assert narrowest(types_of(values, timestamps=timestamps)) == each

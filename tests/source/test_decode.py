@@ -28,7 +28,7 @@ def test_records_stay_as_the_source_wrote_them() -> None:
     """Numbers keep their spelling, keys their order; values of other paths are decoded."""
     body = b'{"data": [ {"n":1.10, "a":1e5} ,{"b":[ 1 ]}], "meta": {"next":"x","total":12}}'
     found = decode(body, "data", "meta.next", "meta.total")
-    assert found.records == [b'{"n":1.10, "a":1e5}', b'{"b":[ 1 ]}']
+    assert list(found.records) == [b'{"n":1.10, "a":1e5}', b'{"b":[ 1 ]}']
     assert found.found == {"meta.next": "x", "meta.total": 12}
 
 
@@ -38,7 +38,7 @@ def test_records_path_may_be_empty_or_dotted(path: str) -> None:
     body: Any = [{"id": 1}]
     for name in reversed(path.split(".") if path else []):
         body = {name: body, "other": None}
-    assert decode(json.dumps(body).encode(), path).records == [b'{"id": 1}']
+    assert list(decode(json.dumps(body).encode(), path).records) == [b'{"id": 1}']
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_paths_inside_one_another_are_found() -> None:
     """A path may lead through another one, or to the records' own parent."""
     body = b'{"page":{"data":[{"a":1}],"next":{"url":"u"}}}'
     found = decode(body, "page.data", "page.next", "page.next.url")
-    assert (found.records, found.found) == ([b'{"a":1}'], {"page.next": {"url": "u"}, "page.next.url": "u"})
+    assert (list(found.records), found.found) == ([b'{"a":1}'], {"page.next": {"url": "u"}, "page.next.url": "u"})
 
 
 @pytest.mark.parametrize(
