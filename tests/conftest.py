@@ -35,7 +35,15 @@ def spark() -> Iterator[SparkSession]:
     from medallion.spark import POSTGRESQL, session
 
     made = session(
-        "tests", master="local[2]", packages=[POSTGRESQL.package], conf={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "3g"}
+        "tests",
+        master="local[2]",
+        packages=[POSTGRESQL.package],
+        conf={
+            "spark.sql.shuffle.partitions": "2",
+            "spark.driver.memory": "3g",
+            # Small work in a young JVM: what its second compiler and a collector of its own threads do is most of it, and for nothing.
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        },
     )
     yield made
     made.stop()
