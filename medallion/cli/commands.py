@@ -9,6 +9,7 @@ import typer
 from medallion import __version__
 from medallion.cli import flow, look, state, upkeep
 from medallion.cli.demo import demo
+from medallion.cli.doctor import doctor
 from medallion.cli.explain import explain
 from medallion.cli.quarantine import quarantine
 from medallion.cli.terminal import Terminal
@@ -52,6 +53,7 @@ app.command(epilog=STATUSES)(flow.promote)
 app.command()(state.status)
 app.command(epilog=STATUSES)(state.verify)
 app.command(epilog=STATUSES)(upkeep.vacuum)
+app.command(epilog=STATUSES)(doctor)
 app.command()(explain)
 app.command()(look.errors)
 app.add_typer(demo, name="demo")

@@ -39,6 +39,10 @@ class Terminal:
         """Text for standard output, as it is; lines are not broken."""
         self.out.print(Text(self.mask(text)), soft_wrap=True)
 
+    def line(self, text: Text) -> None:
+        """A line with colours for standard output; what comes from elsewhere in it was masked by :meth:`mask`."""
+        self.out.print(text, soft_wrap=True)
+
     def table(self, table: RenderableType) -> None:
         """A table or text for standard output; what comes from data in it was masked by :meth:`mask`."""
         self.out.print(table)

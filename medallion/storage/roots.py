@@ -8,6 +8,7 @@ from medallion.clock import Clock
 from medallion.config.platform import Platform
 from medallion.config.secret import SecretResolver
 from medallion.events import Listener, nobody
+from medallion.policy.retry import RetryPolicy
 from medallion.storage.location import Location
 from medallion.storage.proven import ProvenFileSystem
 from medallion.storage.provider import Access, Provider
@@ -37,6 +38,7 @@ class Roots:
     resolver: SecretResolver
     clock: Clock
     listener: Listener = nobody
+    retry: RetryPolicy | None = None
 
     def open(self, root: str) -> ProvenFileSystem:
         """The files below *root*, with retries around every call; nothing is read or written yet."""
@@ -44,6 +46,7 @@ class Roots:
             root,
             backend=provider_of(self.platform, root).name,
             access=Access(connection=self.platform.connection, resolver=self.resolver),
+            retry=self.retry,
             clock=self.clock,
             listener=self.listener,
         )
