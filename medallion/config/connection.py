@@ -81,6 +81,32 @@ class Azure(Section):
         return self
 
 
+class Databricks(Section):
+    """Volumes of Unity Catalog: roots ``/Volumes/catalog/schema/volume/folder``, by the Files API of a workspace.
+
+    Without credentials the notebook or job counts that this runs in, or what the SDK finds in the environment.
+    """
+
+    host: Endpoint | None = None
+    """The workspace: ``https://host``. Default: what the SDK finds; required with token."""
+    token: SecretRef | None = None
+    """Reference to a token of it."""
+    client_id: str | None = None
+    """Of a service principal, with client_secret, in place of token."""
+    client_secret: SecretRef | None = None
+    """Reference to the secret of the service principal."""
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Databricks:
+        if self.token is not None and self.client_secret is not None:
+            raise ValueError("give token, or client_id and client_secret, not both")
+        if (self.client_id is None) != (self.client_secret is None):
+            raise ValueError("client_id and client_secret go together")
+        if self.token is not None and self.host is None:
+            raise ValueError("token needs the host that it is for")
+        return self
+
+
 class Connection(Section):
     """How stores are reached; one section for each kind of store."""
 
@@ -88,5 +114,7 @@ class Connection(Section):
     """Stores that speak S3."""
     azure: Azure = Azure()
     """Azure storage."""
+    databricks: Databricks = Databricks()
+    """Volumes of Unity Catalog."""
     plugin: Annotated[dict[str, Any], AfterValidator(with_references), WITHIN] = {}
     """Options of a provider that another package brings; secret references become their values."""

@@ -13,12 +13,6 @@ Refusal = tuple[Path, str]
 
 def of_platform(platform: Platform) -> Iterator[Refusal]:
     """What of the storage is not built yet."""
-    backend = platform.bronze.storage_backend
-    if backend == "volumes":
-        yield (
-            ("bronze", "storage_backend"),
-            f"{backend} is not built in this version; auto, local, s3, azure and hadoop are",
-        )
     if "csv" in platform.bronze.formats:
         yield ("bronze", "formats"), "csv is not built in this version; parquet is"
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from medallion.errors import StorageError
 
+VOLUMES = "/Volumes/"
+"""Paths that begin so lie in a volume of Unity Catalog, and have the scheme ``dbfs``, written or not."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Location:
-    """Scheme, authority and absolute POSIX path; ``file`` for paths without a scheme."""
+    """Scheme, authority and absolute POSIX path; ``file`` for paths without a scheme, unless they begin with :data:`VOLUMES`."""
 
     scheme: str
     authority: str
@@ -32,6 +36,8 @@ class Location:
             if parts.netloc not in ("", "localhost"):
                 raise StorageError(f"{text} names a host, {parts.netloc!r}; write a plain path, or file:/// and an absolute one")
             text = unquote(parts.path)
+        elif posixpath.normpath(text).startswith(VOLUMES) and sys.platform != "darwin":  # where it holds the disks
+            return cls(scheme="dbfs", authority="", path=posixpath.normpath(text))
         path = Path(text).expanduser()
         return cls(scheme="file", authority="", path=((relative_to or Path.cwd()) / path).resolve().as_posix())
 
@@ -41,8 +47,9 @@ class Location:
 
     @property
     def uri(self) -> str:
-        """The spelling that Spark and Hadoop take; ``file`` locations keep their plain path."""
-        return self.path if self.scheme == "file" else f"{self.scheme}://{self.authority}{quote(self.path, safe='/=._-')}"
+        """The spelling that Spark and Hadoop take; ``file`` locations and volumes keep their plain path."""
+        plain = self.scheme == "file" or (self.scheme == "dbfs" and self.path.startswith(VOLUMES))
+        return self.path if plain else f"{self.scheme}://{self.authority}{quote(self.path, safe='/=._-')}"
 
     def __str__(self) -> str:
         return self.uri

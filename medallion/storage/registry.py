@@ -24,6 +24,9 @@ from medallion.storage.resilient import ResilientFileSystem
 from medallion.storage.s3 import PUT_IF_ABSENT as S3_PUT_IF_ABSENT
 from medallion.storage.s3 import SCHEMES as S3_SCHEMES
 from medallion.storage.s3 import S3FileSystem
+from medallion.storage.volumes import PUT_IF_ABSENT as VOLUMES_PUT_IF_ABSENT
+from medallion.storage.volumes import SCHEMES as VOLUMES_SCHEMES
+from medallion.storage.volumes import VolumesFileSystem
 
 BUILT_IN: Mapping[str, Provider] = MappingProxyType(
     {
@@ -42,12 +45,12 @@ BUILT_IN: Mapping[str, Provider] = MappingProxyType(
             put_if_absent="a temporary name and a hard link, of which a file system makes one only",
         ),
         "s3": Provider(name="s3", schemes=S3_SCHEMES, open=S3FileSystem.opened, put_if_absent=S3_PUT_IF_ABSENT),
+        "volumes": Provider(name="volumes", schemes=VOLUMES_SCHEMES, open=VolumesFileSystem.opened, put_if_absent=VOLUMES_PUT_IF_ABSENT),
     }
 )
 
 NOT_YET: Mapping[str, str] = MappingProxyType(
     {
-        "dbfs": "volumes",
         "hdfs": "hadoop",
     }
 )
@@ -76,9 +79,8 @@ def provider_for(location: Location, backend: str = "auto") -> Provider:
         return _by_scheme(location)
     provider = BUILT_IN.get(backend) or next((_loaded(point) for point in _plugins() if point.name == backend), None)
     if provider is None:
-        later = " yet: a later version brings it" if backend in NOT_YET.values() else ""
         known = ", ".join(sorted({*BUILT_IN, *(point.name for point in _plugins())}))
-        raise UnknownSchemeError(f"there is no storage provider {backend!r}{later}; there are: {known}")
+        raise UnknownSchemeError(f"there is no storage provider {backend!r}; there are: {known}")
     if not provider.serves(location.scheme):
         raise UnknownSchemeError(f"the storage provider {backend!r} does not serve {location}; it serves: {', '.join(provider.schemes)}")
     return provider

@@ -306,7 +306,6 @@ def test_what_is_no_pipeline_at_all_is_refused(loaded, text) -> None:
 
 NOT_YET = [
     "platform.bronze.formats=[parquet, csv]",
-    "platform.bronze.storage_backend=volumes",
 ]  # fmt: skip
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from medallion.clock import SystemClock
+from medallion.config.connection import Connection
+from medallion.config.secret import Secrets
 from medallion.policy.retry import RetryPolicy
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.hadoop import HadoopFileSystem
 from medallion.storage.local import LocalFileSystem
 from medallion.storage.location import Location
+from medallion.storage.provider import Access
 from medallion.storage.resilient import ResilientFileSystem
+from medallion.storage.volumes import VolumesFileSystem
 from medallion.testing.clock import FakeClock
 from medallion.testing.contracts import FileSystemContract
 from medallion.testing.stores import FlakyFileSystem, MemoryFileSystem
+from medallion.testing.volumes import VOLUME, workspace
 
 
 class TestLocal(FileSystemContract):
@@ -57,6 +63,17 @@ class TestResilientFlaky(FileSystemContract):
         return ResilientFileSystem(
             FlakyFileSystem(MemoryFileSystem(), faults), name="flaky", retry=RetryPolicy(attempts=50), clock=FakeClock()
         )
+
+
+class TestVolumes(FileSystemContract):
+    """A volume of Unity Catalog, on a fake of the Files API."""
+
+    @pytest.fixture
+    def fs(self) -> Iterator[FileSystem]:
+        """A folder of a volume that holds nothing; listings come in threes."""
+        with workspace(page_size=3) as fake:
+            access = Access(connection=Connection.model_validate(fake.connection), resolver=Secrets(environ=fake.environ))
+            yield VolumesFileSystem.opened(Location.parse(f"{VOLUME}/a lake"), access)
 
 
 @pytest.mark.spark

@@ -39,7 +39,10 @@ def test_home_is_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         ("S3A://Bucket", "s3a", "Bucket", "/", "s3a://Bucket/"),
         ("abfs://c@account.dfs.core.windows.net/a%20b/c", "abfs", "c@account.dfs.core.windows.net", "/a b/c", None),
         ("hdfs://name:8020/a/../b", "hdfs", "name:8020", "/b", "hdfs://name:8020/b"),
-        ("dbfs:/Volumes/main", "dbfs", "", "/Volumes/main", "dbfs:///Volumes/main"),
+        ("dbfs:/Volumes/main/raw/lake/", "dbfs", "", "/Volumes/main/raw/lake", "/Volumes/main/raw/lake"),
+        ("/Volumes/main/raw/../raw/lake", "dbfs", "", "/Volumes/main/raw/lake", "/Volumes/main/raw/lake"),
+        ("dbfs:/tmp/lake", "dbfs", "", "/tmp/lake", "dbfs:///tmp/lake"),
+        ("file:/Volumes/disk", "file", "", "/Volumes/disk", "/Volumes/disk"),
     ],
 )
 def test_uris_are_taken_apart(text: str, scheme: str, authority: str, path: str, uri: str | None) -> None:
@@ -48,6 +51,13 @@ def test_uris_are_taken_apart(text: str, scheme: str, authority: str, path: str,
     assert found == Location(scheme=scheme, authority=authority, path=path)
     assert found.uri == (uri or text)
     assert str(found) == found.uri
+
+
+def test_where_volumes_are_disks_a_plain_path_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS mounts its disks there; the scheme says that a volume of a catalog is meant."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert Location.parse("/Volumes/disk/a/b").scheme == "file"
+    assert Location.parse("dbfs:/Volumes/main/raw/lake").scheme == "dbfs"
 
 
 def test_a_file_uri_with_a_host_is_refused() -> None:
