@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from medallion.cli.terminal import Terminal
-from medallion.config.load import Loaded, load
+from medallion.config.load import DEFAULT, Loaded, load
 from medallion.config.overlay import API_RPS, ASYNC_HTTP
+from medallion.config.scope import beyond_premises
 from medallion.config.values import parse_instant
 from medallion.errors import ConfigError, Problem
 
@@ -50,7 +51,7 @@ TakeOver = Annotated[bool, typer.Option("--take-over", help="Does not wait for a
 Result = Annotated[Path | None, typer.Option("--result", metavar="FILE", help="Writes how each source and entity ended, as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Prints failures only.")]
 Lines = Annotated[bool, typer.Option("--json-lines", help="Prints each event as one line of JSON, and nothing else.")]
-StorageScope = Annotated[Scope, typer.Option("--storage-scope", help="onprem refuses storage that says it is in a cloud.")]
+StorageScope = Annotated[Scope, typer.Option("--storage-scope", help="onprem refuses storage that is not declared so.")]
 AsyncHttp = Annotated[
     bool | None, typer.Option("--async/--no-async", help="Many requests at once, or one at a time (or $MEDALLION_ASYNC_HTTP).")
 ]
@@ -74,10 +75,13 @@ def read(
     if api_rps is not None:
         environ[API_RPS] = f"{api_rps:f}".rstrip("0").rstrip(".")
     loaded = load(path, env=env, sets=list(sets or ()), environ=environ)
-    metadata = loaded.pipeline.platform.storage_metadata
-    if scope is Scope.ONPREM and metadata.boundary != "onprem":
-        message = f"is {metadata.boundary}, which --storage-scope onprem refuses; nothing was read or written"
-        raise ConfigError([Problem(path="platform.storage_metadata.boundary", message=message, file=str(path))])
+    if scope is Scope.ONPREM:
+        refused = list(beyond_premises(loaded.pipeline.platform, declared=loaded.origins["platform.storage_metadata.boundary"] != DEFAULT))
+        if refused:
+            ending = "--storage-scope onprem refuses that, and nothing was read or written"
+            raise ConfigError(
+                [Problem(path=".".join(("platform", *place)), message=f"{message}; {ending}", file=str(path)) for place, message in refused]
+            )
     return loaded
 
 

@@ -106,10 +106,10 @@ class State(Section):
 
 
 class StorageMetadata(Section):
-    """What the storage is, for governance; ``--storage-scope onprem`` refuses what is not on-premises."""
+    """What the storage is, for governance; ``--storage-scope onprem`` refuses what is not declared on-premises, or contradicts it."""
 
     boundary: Literal["onprem", "cloud"] = "onprem"
-    """Whether the storage stands in your own house."""
+    """Whether the storage stands in your own house; the default is no declaration."""
     provider_type: str = "local_generic"
     """What kind of storage it is; free text."""
     cloud_provider: str | None = None

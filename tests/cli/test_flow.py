@@ -155,15 +155,34 @@ def test_a_missing_secret_asks_nobody_and_opens_no_run(shop: Shop, tmp_path: Pat
     assert not (tmp_path / "lake").exists()
 
 
-def test_storage_scope_onprem_refuses_a_cloud(medallion: CommandLine, shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (("boundary=cloud",), "platform.storage_metadata.boundary: is cloud"),
+        ((), "platform.storage_metadata.boundary: is not declared"),
+        (("boundary=onprem", "cloud_provider=aws"), "platform.storage_metadata.cloud_provider: is aws, which contradicts boundary: onprem"),
+    ],
+)
+@pytest.mark.parametrize("command", ["extract", "run", "promote", "validate", "plan", "doctor"])
+def test_storage_scope_onprem_refuses_what_is_not_declared_so(
+    medallion: CommandLine, shop: Shop, tmp_path: Path, command: str, settings: tuple[str, ...], words: str
+) -> None:
     """Before anything is asked or written."""
+    sets = [word for one in settings for word in ("--set", f"platform.storage_metadata.{one}")]
     with serve(well) as server:
-        config = shop(server.url)
-        said = medallion("extract", config, "--storage-scope", "onprem", "--set", "platform.storage_metadata.boundary=cloud")
+        said = medallion(command, shop(server.url), "--storage-scope", "onprem", *sets)
         assert server.seen == []
-        assert medallion("extract", config, "--storage-scope", "onprem").status == 0
     assert said.status == 2
-    assert "platform.storage_metadata.boundary: is cloud, which --storage-scope onprem refuses" in said.err
+    assert words in said.err
+    assert "--storage-scope onprem refuses that, and nothing was read or written" in said.err
+    assert not (tmp_path / "lake").exists()
+
+
+def test_storage_scope_onprem_lets_through_what_is_declared(medallion: CommandLine, shop: Shop) -> None:
+    """A declaration by --set is one."""
+    with serve(well) as server:
+        declared = ("--set", "platform.storage_metadata.boundary=onprem")
+        assert medallion("extract", shop(server.url), "--storage-scope", "onprem", *declared).status == 0
 
 
 def test_flags_stand_over_the_environment(shop: Shop) -> None:
