@@ -16,6 +16,9 @@ from medallion.storage.provider import Access
 SCHEMES = ("abfs", "abfss")
 PUT_IF_ABSENT = "If-None-Match: *, of which the store grants one"
 
+CONNECT_SECONDS, READ_SECONDS = 10, 60
+"""How long a store may take to be reached, and to say the next thing."""
+
 _FOLDER = "hdi_isfolder"
 """The mark of an entry that stands for a folder: accounts with a hierarchy list them, and Hadoop writes them into the others."""
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
@@ -50,8 +53,8 @@ class AzureFileSystem:
             name,
             credential=_credential(settings, account, access),
             retry_total=0,  # asking again is the business of ResilientFileSystem
-            connection_timeout=10,
-            read_timeout=60,
+            connection_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
         )
         return cls(root, container=container)
 
@@ -153,7 +156,10 @@ def _credential(settings: Azure, account: str, access: Access) -> Any:
 
 def _refusal(error: Any, place: str) -> StorageError:
     """The error that an answer of the store stands for."""
-    code, status = str(error.error_code or ""), error.status_code
+    # What breaks within an answer comes as the same type, without a status.
+    code, status = str(getattr(error, "error_code", None) or ""), error.status_code
+    if status is None:
+        return StorageUnavailable(f"{place}: the answer ended before its end ({_words(error)})")
     if code == "ContainerNotFound":
         return StorageError(f"{place}: there is no such container; create it, or correct the root")
     if status == 404:

@@ -19,6 +19,9 @@ PUT_IF_ABSENT = "If-None-Match: *, of which the store grants one"
 DEFAULT_REGION = "us-east-1"
 """Of stores that have none of their own: a signature needs one."""
 
+CONNECT_SECONDS, READ_SECONDS = 10, 60
+"""How long a store may take to be reached, and to say the next thing."""
+
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _PASSING_CODES = frozenset({"RequestTimeout", "SlowDown", "Throttling", "ConditionalRequestConflict", "OperationAborted"})
 
@@ -53,8 +56,8 @@ class S3FileSystem:
             s3={"addressing_style": "path" if settings.in_path else "auto"},
             retries={"mode": "standard", "total_max_attempts": 1},  # asking again is the business of ResilientFileSystem
             max_pool_connections=32,
-            connect_timeout=10,
-            read_timeout=60,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
             # Many stores that speak S3 know no trailing checksums; what is landed has its SHA-256 in the log.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -133,6 +136,7 @@ class S3FileSystem:
     def _translated(self, path: str) -> Iterator[None]:
         """Errors of the SDK become ours."""
         from botocore import exceptions as sdk
+        from urllib3 import exceptions as transport
 
         place = f"{self.root.child(path)}" if path else f"{self.root}"
         try:
@@ -143,7 +147,8 @@ class S3FileSystem:
             raise StorageError(
                 f"{place}: no credentials were found; give platform.connection.s3.access_key and secret_key, or the machine a role"
             ) from error
-        except (sdk.HTTPClientError, sdk.ConnectionError, sdk.IncompleteReadError) as error:
+        except (sdk.HTTPClientError, sdk.ConnectionError, sdk.IncompleteReadError, transport.HTTPError) as error:
+            # What breaks within an answer that the SDK reads whole, such as a listing, is passed on by it as it comes.
             raise StorageUnavailable(f"{place}: the store does not answer ({_words(error)})") from error
         except sdk.BotoCoreError as error:
             raise StorageError(f"{place}: {_words(error)}") from error

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 
 from medallion import errors
 from medallion.config.connection import Azure, Connection
@@ -34,6 +35,13 @@ RESOLVER = Secrets(environ={"KEY": "a2V5", "SAS": "sig=x"})
 def test_answers_become_our_errors(status: int, code: str, kind: type[errors.StorageError]) -> None:
     """The status decides, the code where it says more."""
     assert type(_refusal(SimpleNamespace(status_code=status, error_code=code), "abfss://a")) is kind
+
+
+def test_an_answer_that_breaks_off_is_a_passing_trouble() -> None:
+    """The SDK raises it as an error of the service's that has neither status nor code."""
+    error = HttpResponseError(message="Connection broken: ConnectionResetError(104)")
+
+    assert type(_refusal(error, "abfss://a")) is errors.StorageUnavailable
 
 
 @pytest.mark.parametrize(

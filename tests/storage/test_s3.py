@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from urllib3.exceptions import ProtocolError
 
 from medallion import errors
 from medallion.config.connection import Connection
@@ -45,6 +47,18 @@ def test_a_store_that_is_not_there_is_unavailable() -> None:
 
     with pytest.raises(errors.StorageUnavailable, match="s3a://lake/bronze/a: the store does not answer"):
         fs.exists("a")
+
+
+def test_a_listing_that_breaks_off_is_a_passing_trouble() -> None:
+    """The SDK passes on what it meets while it reads an answer whole."""
+
+    def broken(**_: Any) -> Any:
+        raise ProtocolError("Connection broken: ConnectionResetError(104)")
+        yield
+
+    client = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=broken))
+    with pytest.raises(errors.StorageUnavailable, match="does not answer"):
+        list(S3FileSystem(ROOT, client=client).files())
 
 
 KEYS = {"access_key": "secret:env:KEY", "secret_key": "secret:env:SECRET"}

@@ -15,6 +15,7 @@ from medallion import errors
 from medallion.config.connection import Connection
 from medallion.config.secret import Secrets
 from medallion.policy.retry import RetryPolicy
+from medallion.storage import volumes
 from medallion.storage.location import Location
 from medallion.storage.provider import Access
 from medallion.storage.registry import provider_for
@@ -23,6 +24,7 @@ from medallion.storage.volumes import VolumesFileSystem
 from medallion.testing.clock import FakeClock
 from medallion.testing.commandline import CommandLine
 from medallion.testing.process import free_port
+from medallion.testing.proxy import Fault, behind, first
 from medallion.testing.server import pages, serve
 from medallion.testing.volumes import CLIENT_ID, CLIENT_SECRET, TOKEN, VOLUME, FakeWorkspace, Stored, workspace
 
@@ -125,6 +127,22 @@ def test_a_lost_answer_of_a_creation_is_recognised(fake: FakeWorkspace) -> None:
     fs.put_if_absent("0.json", b"ours")
     with pytest.raises(errors.AlreadyExistsError):
         fs.put_if_absent("0.json", b"ours")
+
+
+@pytest.mark.parametrize("fault", ["reset", "lost", "busy", "stall"])
+def test_a_creation_that_went_wrong_on_the_way_is_ours_exactly_once(
+    fake: FakeWorkspace, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    """Whatever became of the first request; a second creation is refused."""
+    monkeypatch.setattr(volumes, "TIMEOUT", (10.0, 0.3))
+    with behind(fake.url, first({"PUT": [fault]})) as proxy:
+        inner = opened(fake, host=proxy.url, token="secret:env:DATABRICKS_LAKE_TOKEN")
+        fs = ResilientFileSystem(inner, name="volumes", retry=RetryPolicy(), clock=FakeClock())
+        fs.put_if_absent("0.json", b"ours")
+        assert fs.read("0.json") == b"ours"
+        with pytest.raises(errors.AlreadyExistsError):
+            fs.put_if_absent("0.json", b"ours")
+        assert [one.fault for one in proxy.passed if one.method == "PUT"] == [fault, "ok", "ok"]
 
 
 def test_a_listing_comes_page_by_page(fake: FakeWorkspace) -> None:
