@@ -15,11 +15,7 @@ export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$venv/bin/python}
 export PYSPARK_DRIVER_PYTHON=${PYSPARK_DRIVER_PYTHON:-$venv/bin/python}
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 
-# The one place of the versions is medallion/spark.py.
-versions=$("$venv/bin/python" -c 'from medallion.spark import DELTA_PACKAGE, EXCLUDED; print(DELTA_PACKAGE, ",".join(EXCLUDED))')
-read -r packages excluded <<<"$versions"
-
-master='local[*]' py_files='' properties="$root/conf/spark-defaults.conf" logging="-Dlog4j2.configurationFile=file:$root/conf/log4j2.properties"
+master='local[*]' packages='' excluded='' py_files='' properties="$root/conf/spark-defaults.conf" logging="-Dlog4j2.configurationFile=file:$root/conf/log4j2.properties"
 options=()
 take() { # an option that we add to or have a default for
     case $1 in
@@ -46,6 +42,11 @@ while (($#)); do # up to the job's file; what follows it belongs to the job
     esac
 done
 (($#)) || { echo "usage: ./spark-submit.sh [spark-submit's options] jobs/run_pipeline.py CONFIG [the job's options]" >&2; exit 2; }
+
+# Delta, and what the sources and roots of the job's pipeline need: medallion/jars.py has the versions.
+needed=$("$venv/bin/python" -m medallion jars "${@:2}")
+{ read -r ours; read -r left_out; } <<<"$needed"
+packages=$ours$packages excluded=$left_out$excluded
 
 if [[ $master != local* ]]; then # executors unpickle classes of the package
     shipped=$(mktemp -d)

@@ -11,9 +11,11 @@ from medallion.config.pipeline import Pipeline
 from medallion.config.secret import SecretResolver
 from medallion.errors import MedallionError, TerminatedError
 from medallion.events import Listener
+from medallion.jars import Needs
+from medallion.spark import driver_needs
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
-from medallion.storage.roots import Roots, provider_of
+from medallion.storage.roots import Roots, provider_of, spark_needs
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -37,9 +39,18 @@ class Flow:
         return Roots(platform=self.pipeline.platform, resolver=self.resolver, clock=self.clock, listener=self.listener)
 
 
-def needs_jvm(pipeline: Pipeline) -> bool:
-    """Whether even extraction needs Spark, because the Bronze root is served through it. Raises UnknownSchemeError."""
-    return provider_of(pipeline.platform, pipeline.platform.bronze.root).needs_jvm
+def spark_needs_of(pipeline: Pipeline, resolver: SecretResolver) -> Needs:
+    """What a session needs for the sources and the roots of *pipeline*. Raises SecretError, UnknownSchemeError."""
+    return driver_needs(pipeline) | spark_needs(pipeline.platform, resolver)
+
+
+def needs_jvm(pipeline: Pipeline, *, silver: bool = True) -> bool:
+    """Whether even looking at files needs Spark, because a root is served through it: that of Bronze, and with *silver* those of tables
+    and state. Raises UnknownSchemeError.
+    """
+    platform = pipeline.platform
+    roots = [platform.bronze.root, *([platform.state.root, platform.silver.root] if silver else [])]
+    return any(provider_of(platform, root).needs_jvm for root in roots if root is not None)
 
 
 def open_root(flow: Flow, root: str) -> FileSystem:

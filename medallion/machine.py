@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from medallion.config.pipeline import Pipeline
-from medallion.errors import ConfigError
-from medallion.spark import DELTA_PACKAGE, LOCAL, packages
+from medallion.config.secret import Unread
+from medallion.errors import ConfigError, MedallionError
+from medallion.jars import Needs, delta, release
+from medallion.spark import LOCAL, driver_needs
+from medallion.storage.roots import spark_needs
 
 JAVAS = (17, 21)
 """Versions of Java that Spark runs on."""
@@ -141,8 +144,6 @@ def _java(machine: Machine, *, needed: bool) -> Finding:
 
 
 def _pyspark(machine: Machine, *, needed: bool) -> Finding:
-    _, artifact, delta = DELTA_PACKAGE.split(":")
-    minor = artifact.removeprefix("delta-spark_").split("_")[0]
     spark = machine.installed("pyspark")
     if spark is None:
         says = "pyspark is not installed"
@@ -151,15 +152,16 @@ def _pyspark(machine: Machine, *, needed: bool) -> Finding:
             if needed
             else ok("spark", f"{says}; nothing here needs it")
         )
-    if not spark.startswith(f"{minor}."):
-        advice = f"pip install 'medallion-foundry[spark]', which brings Spark {minor} to Delta {delta}"
-        return fail("spark", f"pyspark is {spark}, and the Delta that is used, {delta}, is for Spark {minor}", advice, SETUP)
-    return ok("spark", f"pyspark {spark} with Delta {delta}")
+    try:
+        brought = release(spark).delta
+    except MedallionError as error:
+        return fail("spark", error.sentence, "pip install 'medallion-foundry[spark]'", SETUP)
+    return ok("spark", f"pyspark {spark} with Delta {brought.rpartition(':')[2]}")
 
 
 def _jars(machine: Machine, pipeline: Pipeline) -> Finding:
     """Whether the jars that Spark will ask Ivy for lie in its cache already."""
-    wanted = [DELTA_PACKAGE, *packages(pipeline)]
+    wanted = (delta(release()) | driver_needs(pipeline) | _of_roots(pipeline)).packages
     folders = [machine.home / folder / "jars" for folder in (".ivy2.5.2", ".ivy2")]
     missing = [
         one
@@ -170,6 +172,14 @@ def _jars(machine: Machine, pipeline: Pipeline) -> Finding:
         advice = "the first session fetches them from Maven, which this machine must reach then; or copy the cache from one that does"
         return warn("jars", f"not in Ivy's cache yet: {', '.join(missing)}", advice)
     return ok("jars", f"in Ivy's cache: {', '.join(wanted)}")
+
+
+def _of_roots(pipeline: Pipeline) -> Needs:
+    """Nothing of a root that no provider serves, which the look at the root says."""
+    try:
+        return spark_needs(pipeline.platform, Unread())
+    except MedallionError:
+        return Needs()
 
 
 def _memory(machine: Machine, pipeline: Pipeline) -> Finding:

@@ -66,7 +66,7 @@ def run(
     """
     began = flow.clock.monotonic()
     spark = SparkStart(partial(flow.start_spark, flow.pipeline.pipeline))
-    jvm_first = needs_jvm(flow.pipeline)
+    jvm_first = needs_jvm(flow.pipeline, silver=bool(selection.entities))
     if jvm_first:
         spark.session()
     by_spark = any(source.by_spark for source in selection.sources)

@@ -1,7 +1,4 @@
-"""The Spark session: the one place that knows its jars and settings, and what a runtime refuses.
-
-Versions stand here and nowhere else; ``spark-submit.sh`` reads them from here.
-"""
+"""The Spark session: how it is started, with which settings, and what a runtime refuses. Its jars are in :mod:`medallion.jars`."""
 
 from __future__ import annotations
 
@@ -9,22 +6,22 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.errors import DiskFullError, MedallionError, from_text
+from medallion.jars import Needs, delta, release
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from medallion.config.pipeline import Pipeline
 
-DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
-EXCLUDED = ("org.apache.hadoop:hadoop-client-api", "org.apache.hadoop:hadoop-client-runtime")
-"""Delta's coordinate pulls an older Hadoop beside Spark's own."""
+HADOOP = "spark.hadoop."
+"""What begins so is a setting of Hadoop, and may be a credential."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +59,12 @@ LOCAL: Mapping[str, str] = {
 }
 """For one machine; a cluster has its own."""
 
+CHECKPOINTS = "spark.sql.streaming.checkpointFileManagerClass"
+"""How checkpoints are written, which depends on the store where they lie."""
+
+REDACTED: Mapping[str, str] = {"spark.redaction.regex": "(?i)secret|password|token|access[.]?key|account[.]key"}
+"""What Spark's own pages and event logs do not show: as by default, and the keys of Azure's accounts."""
+
 LASTING: Mapping[str, str] = {"spark.sql.catalogImplementation": "hive"}
 """For tables in Spark's own catalog: it is kept in the working directory, where otherwise it ends with the process."""
 
@@ -69,33 +72,37 @@ LOG_FILE = Path(tempfile.gettempdir()) / f"medallion-spark-{os.getpid()}.log"
 """What a local Spark says: jars it resolves, warnings. A person sees ours instead."""
 
 
-def packages(pipeline: Pipeline) -> tuple[str, ...]:
-    """What a session needs beside Delta to read the sources of *pipeline*: fetched only where one of them asks for it."""
-    return (POSTGRESQL.package,) if any(source.type == "db" for source in pipeline.sources) else ()
+def driver_needs(pipeline: Pipeline) -> Needs:
+    """What a session needs to read the sources of *pipeline*: fetched only where one of them asks for it."""
+    return Needs(packages=(POSTGRESQL.package,) if any(source.type == "db" for source in pipeline.sources) else ())
 
 
-def session(name: str, *, packages: Sequence[str] = (), conf: Mapping[str, str] | None = None, master: str = "local[*]") -> SparkSession:
+def session(name: str, *, needs: Needs | None = None, conf: Mapping[str, str] | None = None, master: str = "local[*]") -> SparkSession:
     """The session of this process: the active one, else a new one with Delta (local unless spark-submit says where).
 
-    Raises MedallionError where pyspark is missing, Java is missing, or the active session has settings
-    with which results would be wrong.
+    *needs* says which jars it has beside Delta, and how it reaches stores; spark-submit brings the jars itself. An active classic
+    session takes the settings too, and needs to have the jars; one of Spark Connect reaches stores by what its server knows.
+    Raises MedallionError where pyspark is missing, Java is missing, or the active session has settings with which results would be
+    wrong.
     """
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise MedallionError("this step needs Spark: pip install 'medallion-foundry[spark]'") from error
+    needs = needs or Needs()
     active = SparkSession.getActiveSession()
     if active is not None:
-        return _checked(active)
+        return _checked(active, needs)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    wanted = {**REQUIRED, **FILES}
+    wanted = {**REQUIRED, **FILES, **REDACTED, **needs.conf}
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:
+        jars = delta(release()) | needs
         wanted |= LOCAL
         wanted["spark.master"] = master
-        wanted["spark.jars.packages"] = ",".join([DELTA_PACKAGE, *packages])
-        wanted["spark.jars.excludes"] = ",".join(EXCLUDED)
+        wanted["spark.jars.packages"] = ",".join(jars.packages)
+        wanted["spark.jars.excludes"] = ",".join(jars.excluded)
     wanted |= dict(conf or {})
     try:
         if not submitted:
@@ -108,26 +115,44 @@ def session(name: str, *, packages: Sequence[str] = (), conf: Mapping[str, str] 
     except Exception as error:  # py4j and pyspark raise many types; all mean that there is no session
         raise MedallionError(
             f"Spark could not be started ({_first_line(error)}; its own words are in {LOG_FILE}): medallion needs Java 17 or 21, "
-            "and reaches Maven for the Delta jar at the first start"
+            "and reaches Maven for the jars at the first start"
         ) from error
 
 
 def _launch(name: str, wanted: Mapping[str, str]) -> None:
-    """The JVM and its context are up, and what they say goes to :data:`LOG_FILE` instead of the terminal."""
+    """The JVM and its context are up, and what they say goes to :data:`LOG_FILE` instead of the terminal.
+
+    Hadoop's settings are told to the JVM when it is up: what stands in its command line is seen by everybody on the machine.
+    """
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
 
-    conf = SparkConf().setAppName(name).setAll(list(wanted.items()))
+    open_to_all = {key: value for key, value in wanted.items() if not key.startswith(HADOOP)}
     with LOG_FILE.open("ab") as log:
-        gateway = launch_gateway(conf, popen_kwargs={"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
+        shown = SparkConf().setAppName(name).setAll(list(open_to_all.items()))
+        gateway = launch_gateway(shown, popen_kwargs={"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
+    conf = SparkConf().setAppName(name).setAll(list(wanted.items()))
     SparkContext(conf=conf, gateway=gateway).setLogLevel("ERROR")
 
 
-def _checked(active: SparkSession) -> SparkSession:
-    """The active session, with the runtime settings that results depend on."""
+def _checked(active: SparkSession, needs: Needs) -> SparkSession:
+    """The active session, with the runtime settings that results depend on, and with those by which it reaches what it is for."""
     for key in ("spark.sql.session.timeZone", "spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles"):
         active.conf.set(key, REQUIRED[key])
+    if _is_classic(active):
+        active.conf.unset(CHECKPOINTS)  # of another pipeline, whose state may be on another store
+        hadoop = active._jsc.hadoopConfiguration()
+        for key, value in needs.conf.items():
+            if key.startswith(HADOOP):
+                hadoop.set(key.removeprefix(HADOOP), value)
+            else:
+                active.conf.set(key, value)
     return active
+
+
+def _is_classic(active: SparkSession) -> bool:
+    """Whether the session has a JVM of its own; pyspark's other kind has a class of the same name elsewhere."""
+    return type(active).__module__ == "pyspark.sql.session"
 
 
 def said(error: BaseException) -> str:

@@ -31,20 +31,22 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """The one session of the suite: local, with Delta, as small as it goes."""
+    """The one session of the suite: local, with the jars of Delta and of all stores, as small as it goes."""
+    from medallion.jars import Needs
     from medallion.spark import POSTGRESQL, session
+    from medallion.storage import abfs, s3a
+    from medallion.storage.location import Location
+    from medallion.storage.provider import Access
 
-    made = session(
-        "tests",
-        master="local[2]",
-        packages=[POSTGRESQL.package],
-        conf={
-            "spark.sql.shuffle.partitions": "2",
-            "spark.driver.memory": "3g",
-            # Small work in a young JVM: what its second compiler and a collector of its own threads do is most of it, and for nothing.
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        },
-    )
+    stores = abfs.needs(Location.parse("abfs://none@none"), Access()) | s3a.needs(Location.parse("s3a://none"), Access())
+    needs = Needs(packages=(POSTGRESQL.package, *stores.packages), excluded=stores.excluded)
+    conf = {
+        "spark.sql.shuffle.partitions": "2",
+        "spark.driver.memory": "3g",
+        # Small work in a young JVM: what its second compiler and a collector of its own threads do is most of it, and for nothing.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    }
+    made = session("tests", master="local[2]", needs=needs, conf=conf)
     yield made
     made.stop()
 

@@ -11,8 +11,8 @@ import pytest
 
 from medallion.config.load import load
 from medallion.config.pipeline import Pipeline
+from medallion.jars import delta, release
 from medallion.machine import Finding, Machine, findings
-from medallion.spark import DELTA_PACKAGE
 
 PIPELINE = """
 config_version: 1
@@ -116,13 +116,14 @@ def test_spark_and_delta_go_together(pipeline: Pipeline, tmp_path: Path, version
 def test_jars_in_the_cache_are_found_and_others_named(pipeline: Pipeline, tmp_path: Path) -> None:
     """Until they are there it is a warning that the first session needs the network."""
     before = found(machine(tmp_path), pipeline)["jars"]
-    group, artifact, version = DELTA_PACKAGE.split(":")
+    (package,) = delta(release()).packages
+    group, artifact, version = package.split(":")
     (tmp_path / ".ivy2.5.2/jars").mkdir(parents=True)
     (tmp_path / f".ivy2.5.2/jars/{group}_{artifact}-{version}.jar").touch()
     after = found(machine(tmp_path), pipeline)["jars"]
 
     assert (before.verdict, after.verdict) == ("warn", "ok")
-    assert DELTA_PACKAGE in before.says
+    assert package in before.says
 
 
 @pytest.mark.parametrize(

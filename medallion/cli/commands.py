@@ -11,6 +11,7 @@ from medallion.cli import flow, look, state, upkeep
 from medallion.cli.demo import demo
 from medallion.cli.doctor import doctor
 from medallion.cli.explain import explain
+from medallion.cli.jars import JOB, jars
 from medallion.cli.quarantine import quarantine
 from medallion.cli.terminal import Terminal
 
@@ -56,5 +57,6 @@ app.command(epilog=STATUSES)(upkeep.vacuum)
 app.command(epilog=STATUSES)(doctor)
 app.command()(explain)
 app.command()(look.errors)
+app.command(context_settings=JOB)(jars)
 app.add_typer(demo, name="demo")
 app.add_typer(quarantine, name="quarantine")

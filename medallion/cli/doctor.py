@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from medallion.cli import options as given
-from medallion.cli.flow import lasting, start_spark
+from medallion.cli.flow import start_spark
 from medallion.cli.terminal import Terminal
 from medallion.clock import SystemClock
 
@@ -35,11 +35,10 @@ def doctor(
     from medallion.doctor import doctor as examine
     from medallion.machine import Machine
     from medallion.observe.progress import many
-    from medallion.spark import packages
 
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets, scope=storage_scope).pipeline
-    session = start_spark(pipeline.pipeline, packages(pipeline), **lasting(pipeline)) if spark else None
+    session = start_spark(pipeline, terminal.secrets) if spark else None
     machine = Machine.this(terminal.environ)
     found = examine(pipeline, machine=machine, resolver=terminal.secrets, clock=SystemClock(), session=session, live=live)
     if as_json:

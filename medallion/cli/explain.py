@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from medallion.cli import options as given
-from medallion.cli.flow import lasting, start_spark
+from medallion.cli.flow import start_spark
 from medallion.cli.report import plain_table
 from medallion.cli.terminal import Terminal
 from medallion.errors import ConfigError, Problem
@@ -52,7 +52,7 @@ def explain(
     wanted = {name.strip(): value for name, _, value in pairs}
     asked = select(pipeline, [] if entity is None else [entity]).entities
     chosen = entities_of([one for one in asked if entity in (None, one.entity)], list(wanted))
-    spark = start_spark(pipeline.pipeline, **lasting(pipeline))
+    spark = start_spark(pipeline, terminal.secrets)
     stories = [tell(spark, pipeline, one, wanted) for one in chosen]
     if as_json:
         terminal.show(json.dumps([_json(story) for story in stories], indent=2, default=str, ensure_ascii=False))

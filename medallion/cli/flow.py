@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,6 +17,7 @@ from medallion.cli.terminal import Terminal
 from medallion.clock import SystemClock
 from medallion.config.load import Loaded
 from medallion.config.pipeline import Pipeline
+from medallion.config.secret import SecretResolver
 from medallion.errors import ConfigError, MedallionError, Problem
 
 if TYPE_CHECKING:
@@ -179,7 +180,6 @@ def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told
     """Runs *work* with everything that it needs, tells of it, and gives its exit status."""
     from medallion.flow import Flow
     from medallion.pipeline import select
-    from medallion.spark import packages
 
     clock = SystemClock()
     try:
@@ -191,7 +191,7 @@ def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told
                 clock=clock,
                 listener=heard.listener,
                 stop=stop,
-                start_spark=lambda name: start_spark(name, packages(loaded.pipeline), **lasting(loaded.pipeline)),
+                start_spark=lambda _name: start_spark(loaded.pipeline, terminal.secrets),
             )
             outcome = work(flow, select(loaded.pipeline, names))
     except MedallionError as error:
@@ -210,19 +210,10 @@ def _flow(terminal: Terminal, read: Callable[[], Loaded], names: list[str], told
     return outcome.exit_status
 
 
-class Lasting(TypedDict, total=False):
-    """What :func:`lasting` says."""
-
-    lasting: bool
-
-
-def lasting(pipeline: Pipeline) -> Lasting:
-    """How :func:`start_spark` is told that tables in Spark's own catalog shall be there in the next process too."""
-    return {"lasting": True} if pipeline.platform.silver.catalog == "spark_catalog" else {}
-
-
-def start_spark(name: str, packages: Sequence[str] = (), *, lasting: bool = False) -> SparkSession:
-    """The session of this process, with *packages* beside Delta. Raises MedallionError where there can be none."""
+def start_spark(pipeline: Pipeline, resolver: SecretResolver) -> SparkSession:
+    """The session of this process, with what the sources and roots of *pipeline* need. Raises MedallionError where there can be none."""
+    from medallion.flow import spark_needs_of
     from medallion.spark import LASTING, session
 
-    return session(name, packages=packages, conf=LASTING if lasting else None)
+    lasting = pipeline.platform.silver.catalog == "spark_catalog"  # its tables shall be there in the next process too
+    return session(pipeline.pipeline, needs=spark_needs_of(pipeline, resolver), conf=LASTING if lasting else None)

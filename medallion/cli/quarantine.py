@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medallion.cli import options as given
-from medallion.cli.flow import lasting, start_spark
+from medallion.cli.flow import start_spark
 from medallion.cli.report import plain_table
 from medallion.cli.state import open_at
 from medallion.cli.terminal import Terminal
@@ -173,7 +173,7 @@ def _of(terminal: Terminal, pipeline: Pipeline, entity: Entity) -> Quarantine:
     from medallion.quarantine import Quarantine
 
     return Quarantine(
-        spark=start_spark(pipeline.pipeline, **lasting(pipeline)),
+        spark=start_spark(pipeline, terminal.secrets),
         pipeline=pipeline,
         entity=entity,
         state=open_at(terminal, pipeline, pipeline.platform.state.root),

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from medallion.cli import options as given
-from medallion.cli.flow import lasting, start_spark
+from medallion.cli.flow import start_spark
 from medallion.cli.report import expectations, plain_table
 from medallion.cli.terminal import Terminal
 from medallion.clock import SystemClock
@@ -48,7 +48,7 @@ def status(
     terminal: Terminal = context.obj
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     chosen = selected(pipeline, given.names(select))
-    spark = start_spark(pipeline.pipeline, **lasting(pipeline)) if (silver and chosen.entities) or needs_jvm(pipeline) else None
+    spark = start_spark(pipeline, terminal.secrets) if (silver and chosen.entities) or needs_jvm(pipeline, silver=False) else None
     bronze = open_at(terminal, pipeline, pipeline.platform.bronze.root)
     layouts = dict.fromkeys(bronze_layouts(pipeline, chosen.sources, chosen.entities))
     tables = [table_status(bronze, layout) for layout in layouts]
@@ -114,7 +114,7 @@ def verify(
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     chosen = selected(pipeline, given.names(select))
     if needs_jvm(pipeline):
-        start_spark(pipeline.pipeline, **lasting(pipeline))
+        start_spark(pipeline, terminal.secrets)
     drawn = secrets.randbelow(2**31) if seed is None else seed
     found = hold(
         pipeline,
@@ -124,7 +124,7 @@ def verify(
         seed=drawn,
         bronze=open_at(terminal, pipeline, pipeline.platform.bronze.root),
         state=open_at(terminal, pipeline, pipeline.platform.state.root),
-        start_spark=lambda: start_spark(pipeline.pipeline, **lasting(pipeline)),
+        start_spark=lambda: start_spark(pipeline, terminal.secrets),
     )
     if as_json:
         terminal.show(json.dumps([_checked_json(one) for one in found.checked], indent=2, default=str, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medallion.cli import options as given
-from medallion.cli.flow import lasting, start_spark
+from medallion.cli.flow import start_spark
 from medallion.cli.report import plain_table
 from medallion.cli.state import bronze_layouts, open_at
 from medallion.cli.terminal import Terminal
@@ -41,14 +41,14 @@ def vacuum(
     pipeline = given.read(terminal, config, env=env, sets=sets).pipeline
     chosen = selected(pipeline, given.names(select))
     if needs_jvm(pipeline):
-        start_spark(pipeline.pipeline, **lasting(pipeline))
+        start_spark(pipeline, terminal.secrets)
     found = tidy(
         pipeline,
         list(dict.fromkeys(bronze_layouts(pipeline, chosen.sources, chosen.entities))),
         chosen.entities,
         bronze=open_at(terminal, pipeline, pipeline.platform.bronze.root),
         state=open_at(terminal, pipeline, pipeline.platform.state.root),
-        start_spark=lambda: start_spark(pipeline.pipeline, **lasting(pipeline)),
+        start_spark=lambda: start_spark(pipeline, terminal.secrets),
         dry_run=dry_run,
         clock=SystemClock(),
     )

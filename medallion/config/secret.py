@@ -109,6 +109,17 @@ class Secrets:
             raise _error(ref, f"Databricks does not give it ({type(error).__name__})") from error
 
 
+class Unread:
+    """A SecretResolver that looks at no secret: what is asked for does not depend on them, and whoever asks may have none."""
+
+    def resolve(self, ref: str) -> str:
+        """The reference itself."""
+        return ref
+
+    def conceal(self, value: str) -> None:
+        """Nothing was resolved, so nothing is hidden."""
+
+
 def _error(ref: str, why: str) -> SecretError:
     return SecretError([Problem(path="", message=f"{ref}: {why}")])
 

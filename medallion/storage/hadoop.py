@@ -22,7 +22,9 @@ from medallion.storage.filesystem import FileInfo, checked
 from medallion.storage.local import TEMPORARY, LocalFileSystem
 from medallion.storage.location import Location
 
-COPYING = ("cosn", "gs", "obs", "oss", "s3", "s3a", "s3n", "swift", "tos", "wasb", "wasbs")
+PUT_IF_ABSENT = "file: a hard link; s3a: a conditional create; hdfs, abfs and others: a temporary name, renamed without overwriting"
+
+COPYING = ("cosn", "gs", "obs", "oss", "swift", "tos", "wasb", "wasbs")
 """Schemes of object stores whose rename is a copy, which two writers can both win."""
 
 ERRORS: dict[str, type[StorageError]] = {
@@ -36,6 +38,13 @@ ERRORS: dict[str, type[StorageError]] = {
     "java.util.concurrent.TimeoutException": StorageUnavailable,
     "org.apache.hadoop.fs.FileAlreadyExistsException": AlreadyExistsError,
     "org.apache.hadoop.fs.UnsupportedFileSystemException": UnknownSchemeError,
+    "org.apache.hadoop.fs.s3a.AWSBadRequestException": StorageError,
+    "org.apache.hadoop.fs.s3a.AWSNoResponseException": StorageUnavailable,
+    "org.apache.hadoop.fs.s3a.AWSServiceThrottledException": StorageUnavailable,
+    "org.apache.hadoop.fs.s3a.AWSStatus500Exception": StorageUnavailable,
+    "org.apache.hadoop.fs.s3a.RemoteFileChangedException": StorageUnavailable,
+    "org.apache.hadoop.fs.s3a.UnknownStoreException": StorageError,
+    "org.apache.hadoop.fs.s3a.auth.NoAuthWithAWSException": StorageError,
     "org.apache.hadoop.hdfs.protocol.QuotaExceededException": DiskFullError,
     "org.apache.hadoop.hdfs.server.namenode.SafeModeException": StorageUnavailable,
     "org.apache.hadoop.ipc.RetriableException": StorageUnavailable,
@@ -45,19 +54,28 @@ ERRORS: dict[str, type[StorageError]] = {
 }
 """What a Java exception means, by the name of its class or of one above it; the outermost that is known counts."""
 
+CONDITIONAL = "fs.option.create.conditional.overwrite"
+ATTEMPT = "medallion-attempt"
+"""A header of an object that says which call of ours created it."""
+_NO_CONDITION = (
+    "this Hadoop does not know a create that only one of two writers wins; use Spark 4.2, or the storage provider s3 for a root of S3"
+)
+_LOST = "org.apache.hadoop.fs.s3a.RemoteFileChangedException"
+"""How s3a says that there is a file already; of a file that is read, that another one took its place meanwhile."""
+
 
 class HadoopFileSystem:
     """A FileSystem over ``org.apache.hadoop.fs.FileSystem``.
 
-    ``file:`` locations are written as :class:`LocalFileSystem` writes them, because Hadoop's own rename there overwrites.
-    Raises UnsafeStoreError for object stores whose rename is a copy.
+    ``file:`` locations are written as :class:`LocalFileSystem` writes them, because Hadoop's own rename there overwrites; buckets of S3
+    by requests with a condition, because a rename there is a copy. Raises UnsafeStoreError for other object stores of that kind.
     """
 
     def __init__(self, root: Location, *, jvm: Any, configuration: Any) -> None:
         if root.scheme in COPYING:
             raise UnsafeStoreError(
-                f"{root}: on {root.scheme} only a conditional create keeps two writers apart, which a later version brings; "
-                "use a root on another store"
+                f"{root}: on {root.scheme} a rename is a copy, which two writers can both win, and Hadoop knows no other way there; "
+                "use a root on another store, or a provider of its own"
             )
         self.root = root
         self._jvm = jvm
@@ -92,6 +110,8 @@ class HadoopFileSystem:
         if self._local is not None:
             return self._local.put_if_absent(path, data)
         target = self._path(path)
+        if self.root.scheme == "s3a":
+            return self._create(target, path, data)
         with _translated(self.root, path):
             if self._fs.exists(target):
                 raise AlreadyExistsError(f"{path} is there already")
@@ -105,11 +125,37 @@ class HadoopFileSystem:
                 )
         return None
 
+    def _create(self, target: Any, path: str, data: bytes) -> None:
+        """The object is created by a request that the store grants one writer, in the moment when the stream is closed."""
+        attempt = uuid.uuid4().hex
+        with _translated(self.root, path):
+            try:
+                builder = self._fs.createFile(target).overwrite(True).recursive().opt(f"fs.s3a.create.header.{ATTEMPT}", attempt)
+                stream = builder.must(CONDITIONAL, True).build()
+            except Exception as error:
+                if CONDITIONAL in str(error):
+                    raise UnsafeStoreError(f"{self.root}: {_NO_CONDITION}") from error
+                raise
+            stream.write(bytearray(data))
+            try:
+                stream.close()
+            except Exception as error:
+                if not _is(error, _LOST):
+                    raise
+                if not self.exists(path):
+                    raise StorageUnavailable(f"{self.root.child(path)}: another request for it was under way; ask again") from error
+                found = self._fs.getXAttrs(target).get(f"header.{ATTEMPT}")
+                if found is None or bytes(found).decode() != attempt:  # else the answer was lost, and s3a has asked again by itself
+                    raise AlreadyExistsError(f"{path} is there already") from error
+
     def put(self, path: str, data: bytes) -> None:
         """See FileSystem."""
         if self._local is not None:
             return self._local.put(path, data)
         target = self._path(path)
+        if self.root.scheme == "s3a":  # an object appears as a whole, in the place of another one too
+            with _translated(self.root, path):
+                return self._write(target, data)
         with self._temporary(target) as temporary, _translated(self.root, path):
             self._write(temporary, data)
             rename = self._jvm.org.apache.hadoop.fs.Options.Rename
@@ -196,6 +242,16 @@ class HadoopFileSystem:
         finally:
             with _translated(self.root, target.getName()):
                 self._fs.delete(temporary, False)
+
+
+def _is(error: Exception, kind: str) -> bool:
+    """Whether it is, or was caused by, a Java exception of this class."""
+    cause = getattr(error, "java_exception", None)
+    while cause is not None:
+        if cause.getClass().getName() == kind:
+            return True
+        cause = cause.getCause()
+    return False
 
 
 @contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote, unquote, urlsplit
 
 from medallion.errors import StorageError
@@ -14,10 +16,15 @@ from medallion.errors import StorageError
 VOLUMES = "/Volumes/"
 """Paths that begin so lie in a volume of Unity Catalog, and have the scheme ``dbfs``, written or not."""
 
+SPELLINGS: Mapping[str, str] = MappingProxyType({"s3": "s3a", "s3n": "s3a"})
+"""Schemes that mean the same as another one, which is the one that Spark reads."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Location:
-    """Scheme, authority and absolute POSIX path; ``file`` for paths without a scheme, unless they begin with :data:`VOLUMES`."""
+    """Scheme, authority and absolute POSIX path; ``file`` for paths without a scheme, unless they begin with :data:`VOLUMES`; ``s3a`` for
+    all stores that speak S3.
+    """
 
     scheme: str
     authority: str
@@ -31,8 +38,11 @@ class Location:
         """
         if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+:", text):
             parts = urlsplit(text)
-            if parts.scheme.lower() != "file":
-                return cls(scheme=parts.scheme.lower(), authority=parts.netloc, path=posixpath.normpath(unquote(parts.path) or "/"))
+            scheme = parts.scheme.lower()
+            if scheme != "file":
+                return cls(
+                    scheme=SPELLINGS.get(scheme, scheme), authority=parts.netloc, path=posixpath.normpath(unquote(parts.path) or "/")
+                )
             if parts.netloc not in ("", "localhost"):
                 raise StorageError(f"{text} names a host, {parts.netloc!r}; write a plain path, or file:/// and an absolute one")
             text = unquote(parts.path)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from medallion.config.connection import Connection
 from medallion.config.secret import PREFIX, SecretResolver, Secrets
+from medallion.jars import NOTHING, Needs
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
 
@@ -50,10 +50,10 @@ class Provider:
     """Opens a root, asking nobody. It may be missing still: the first write creates it."""
     put_if_absent: str
     """How two writers are kept from creating the same file, as a sentence for ``doctor`` and the documentation."""
-    packages: tuple[str, ...] = ()
-    """Maven coordinates that Spark needs to read this storage."""
-    spark_conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Spark configuration that comes with them."""
+    needs: Callable[[Location, Access], Needs] = lambda _location, _access: Needs()
+    """What Spark needs to read and write a root of this storage: jars, settings, credentials. Raises SecretError."""
+    checkpoints: Callable[[Location], Mapping[str, str]] = lambda _location: NOTHING
+    """Spark settings beside those, for a root with checkpoints."""
     needs_jvm: bool = False
     """Whether the driver needs a classic Spark session to open it."""
 

@@ -12,9 +12,11 @@ from medallion.config.platform import STORAGE_GROUP
 from medallion.errors import StorageError, UnknownSchemeError
 from medallion.events import Listener, nobody
 from medallion.policy.retry import RetryPolicy
+from medallion.storage import abfs, s3a
 from medallion.storage.azure import PUT_IF_ABSENT as AZURE_PUT_IF_ABSENT
 from medallion.storage.azure import SCHEMES as AZURE_SCHEMES
 from medallion.storage.azure import AzureFileSystem
+from medallion.storage.hadoop import PUT_IF_ABSENT as HADOOP_PUT_IF_ABSENT
 from medallion.storage.hadoop import HadoopFileSystem
 from medallion.storage.local import LocalFileSystem
 from medallion.storage.location import Location
@@ -30,12 +32,16 @@ from medallion.storage.volumes import VolumesFileSystem
 
 BUILT_IN: Mapping[str, Provider] = MappingProxyType(
     {
-        "azure": Provider(name="azure", schemes=AZURE_SCHEMES, open=AzureFileSystem.opened, put_if_absent=AZURE_PUT_IF_ABSENT),
+        "azure": Provider(
+            name="azure", schemes=AZURE_SCHEMES, open=AzureFileSystem.opened, put_if_absent=AZURE_PUT_IF_ABSENT, needs=abfs.needs
+        ),
         "hadoop": Provider(
             name="hadoop",
-            schemes=(ANY_SCHEME,),
+            schemes=("hdfs", ANY_SCHEME),
             open=lambda location, _access: HadoopFileSystem.of_session(location),
-            put_if_absent="file: a hard link; other schemes: a temporary name, renamed without overwriting; object stores are refused",
+            put_if_absent=HADOOP_PUT_IF_ABSENT,
+            needs=lambda location, access: _of_scheme(location).needs(location, access),
+            checkpoints=lambda location: _of_scheme(location).checkpoints(location),
             needs_jvm=True,
         ),
         "local": Provider(
@@ -44,17 +50,17 @@ BUILT_IN: Mapping[str, Provider] = MappingProxyType(
             open=lambda location, _access: LocalFileSystem(location),
             put_if_absent="a temporary name and a hard link, of which a file system makes one only",
         ),
-        "s3": Provider(name="s3", schemes=S3_SCHEMES, open=S3FileSystem.opened, put_if_absent=S3_PUT_IF_ABSENT),
+        "s3": Provider(
+            name="s3",
+            schemes=S3_SCHEMES,
+            open=S3FileSystem.opened,
+            put_if_absent=S3_PUT_IF_ABSENT,
+            needs=s3a.needs,
+            checkpoints=lambda _location: s3a.CHECKPOINTS,
+        ),
         "volumes": Provider(name="volumes", schemes=VOLUMES_SCHEMES, open=VolumesFileSystem.opened, put_if_absent=VOLUMES_PUT_IF_ABSENT),
     }
 )
-
-NOT_YET: Mapping[str, str] = MappingProxyType(
-    {
-        "hdfs": "hadoop",
-    }
-)
-"""Schemes that a later version serves by itself, and the provider that will."""
 
 
 def providers() -> Mapping[str, Provider]:
@@ -107,6 +113,12 @@ def open_filesystem(
     return ProvenFileSystem(patient, name=provider.name, clock=clock)
 
 
+def _of_scheme(location: Location) -> Provider:
+    """The provider that is there for the scheme of *location*, which Spark reads in one way whoever else opens it; else one of no needs."""
+    found = next((one for one in BUILT_IN.values() if location.scheme in one.schemes and ANY_SCHEME not in one.schemes), None)
+    return found or BUILT_IN["local"]
+
+
 def _by_scheme(location: Location) -> Provider:
     for provider in BUILT_IN.values():
         if location.scheme in provider.schemes:
@@ -119,11 +131,8 @@ def _by_scheme(location: Location) -> Provider:
         names = ", ".join(provider.name for provider in serving)
         raise UnknownSchemeError(f"several storage providers serve {location}: {names}; choose one with storage_backend")
     known = ", ".join(sorted({scheme for provider in everyone.values() for scheme in provider.schemes} - {ANY_SCHEME}))
-    later = NOT_YET.get(location.scheme)
     raise UnknownSchemeError(
-        f"{location}: {location.scheme} is not served yet; a later version does, with the provider {later!r}; known schemes: {known}"
-        if later
-        else f"{location}: no storage provider serves the scheme {location.scheme!r}; known schemes: {known}; "
+        f"{location}: no storage provider serves the scheme {location.scheme!r}; known schemes: {known}; "
         f"a package with an entry point in the group {STORAGE_GROUP} can add one"
     )
 

@@ -8,6 +8,7 @@ from medallion.clock import Clock
 from medallion.config.platform import Platform
 from medallion.config.secret import SecretResolver
 from medallion.events import Listener, nobody
+from medallion.jars import Needs
 from medallion.policy.retry import RetryPolicy
 from medallion.storage.location import Location
 from medallion.storage.proven import ProvenFileSystem
@@ -28,6 +29,19 @@ def provider_of(platform: Platform, root: str) -> Provider:
     ):
         backend = "auto"
     return provider_for(location, backend)
+
+
+def spark_needs(platform: Platform, resolver: SecretResolver) -> Needs:
+    """What Spark needs to read and write every root of *platform*. Raises SecretError, UnknownSchemeError."""
+    access = Access(connection=platform.connection, resolver=resolver)
+    silver, state = platform.silver, platform.state.root
+    found = Needs()
+    for root in dict.fromkeys(one for one in (platform.bronze.root, silver.root, silver.exports.root, state) if one is not None):
+        location, provider = Location.parse(root), provider_of(platform, root)
+        found |= provider.needs(location, access)
+        if root == state:
+            found |= Needs(conf=provider.checkpoints(location))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,10 @@ from medallion.errors import AlreadyExistsError, NotFoundError, StorageError, St
 from medallion.storage.filesystem import FileInfo, checked
 from medallion.storage.location import Location
 from medallion.storage.provider import Access
+from medallion.storage.s3a import DEFAULT_REGION
 
 SCHEMES = ("s3", "s3a")
 PUT_IF_ABSENT = "If-None-Match: *, of which the store grants one"
-DEFAULT_REGION = "us-east-1"
-"""Of stores that have none of their own: a signature needs one."""
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 """How long a store may take to be reached, and to say the next thing."""

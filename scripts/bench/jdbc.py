@@ -17,6 +17,7 @@ from medallion.config.secret import Secrets
 from medallion.config.source import Source
 from medallion.errors import MedallionError
 from medallion.events import nobody
+from medallion.jars import Needs
 from medallion.source.frames import open_frames
 from medallion.spark import POSTGRESQL
 from medallion.stop import StopFlag
@@ -109,7 +110,7 @@ def extraction(clock: Clock, *, rows: int = ROWS) -> Iterator[Extraction]:
         server.sql(TABLE.format(rows=rows))
         logged = {"enabled": "true", "dir": Path(folder).as_uri(), "compress": "false", "rolling.enabled": "false"}
         conf = {f"spark.eventLog.{name}": value for name, value in logged.items()}
-        spark = session("benchmark", master=f"local[{CORES}]", packages=[POSTGRESQL.package], conf=conf)
+        spark = session("benchmark", master=f"local[{CORES}]", needs=Needs(packages=(POSTGRESQL.package,)), conf=conf)
         try:
             yield Extraction(server=server, spark=spark, clock=clock, events=Path(folder), rows=rows)
         finally:

@@ -222,7 +222,7 @@ def test_dates_are_checked(medallion: CommandLine, shop: Shop, arguments: tuple[
 def test_run_without_java_keeps_what_was_read(medallion: CommandLine, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Extraction needs no Spark; the entities fail with the sentence that helps, and the status says so."""
 
-    def no_java(name: str, packages: object) -> object:
+    def no_java(pipeline: object, resolver: object) -> object:
         raise MedallionError("Spark could not be started: install Java 17")
 
     monkeypatch.setattr(flow, "start_spark", no_java)

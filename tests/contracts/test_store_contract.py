@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 import pytest
 
+from medallion.spark import session
 from medallion.storage.azure import AzureFileSystem
 from medallion.storage.filesystem import FileSystem
+from medallion.storage.hadoop import HadoopFileSystem
 from medallion.storage.location import Location
+from medallion.storage.registry import provider_for
 from medallion.storage.s3 import S3FileSystem
 from medallion.testing.contracts import FileSystemContract
 from medallion.testing.services import Service
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def fresh(service: Service) -> Location:
     """A root that no test has used."""
     return Location.parse(f"{service.root}/a lake {uuid.uuid4().hex[:8]}")
+
+
+def through_spark(service: Service, spark: SparkSession) -> FileSystem:
+    """A fresh root, opened by the JVM of the session, which is told how the store is reached."""
+    root = fresh(service)
+    told = session(spark.sparkContext.appName, needs=provider_for(root, "hadoop").needs(root, service.access))
+    assert told is spark
+    return HadoopFileSystem.of_session(root)
 
 
 @pytest.mark.store
@@ -37,3 +52,25 @@ class TestAzure(FileSystemContract):
     def fs(self, azure_service: Service) -> FileSystem:
         """A prefix that has no blobs yet."""
         return AzureFileSystem.opened(fresh(azure_service), azure_service.access)
+
+
+@pytest.mark.store
+@pytest.mark.spark
+class TestHadoopS3(FileSystemContract):
+    """Hadoop's s3a on S3Proxy."""
+
+    @pytest.fixture
+    def fs(self, s3_service: Service, spark: SparkSession) -> FileSystem:
+        """A prefix that has no keys yet."""
+        return through_spark(s3_service, spark)
+
+
+@pytest.mark.store
+@pytest.mark.spark
+class TestHadoopAzure(FileSystemContract):
+    """Hadoop's abfs on Azurite."""
+
+    @pytest.fixture
+    def fs(self, azure_service: Service, spark: SparkSession) -> FileSystem:
+        """A prefix that has no blobs yet."""
+        return through_spark(azure_service, spark)

@@ -86,7 +86,7 @@ def submit(tmp_path: Path) -> dict[str, str]:
     """An environment in which spark-submit prints its arguments and ends with status 7."""
     venv = tmp_path / "venv"
     program(venv / "bin" / "spark-submit", f"printf '%s\\n' \"$@\" >{tmp_path}/arguments; exit 7")
-    (venv / "bin" / "python").symlink_to(ROOT / ".venv" / "bin" / "python")
+    program(venv / "bin" / "python", f'exec {ROOT}/.venv/bin/python "$@"')
     return {"VIRTUAL_ENV": str(venv), "PATH": os.environ["PATH"], "JAVA_HOME": str(java(tmp_path / "jdk", "17.0.1"))}
 
 
@@ -97,17 +97,39 @@ def submitted(tmp_path: Path) -> list[str]:
 
 def test_spark_submit_brings_delta_and_passes_the_rest_on(tmp_path: Path, submit: dict[str, str]) -> None:
     """Our packages come first, the caller's are added, the job's arguments and the exit status are left alone."""
-    from medallion.spark import DELTA_PACKAGE, EXCLUDED
+    from medallion.jars import delta, release
 
-    job = ("jobs/run_pipeline.py", "conf.yaml", "--packages", "the job's own")
+    ours = delta(release())
+    job = ("jobs/run_pipeline.py", "conf", "--packages", "the job's own")
     ended = run("./spark-submit.sh", "--master", "local[2]", "--packages=a:b:1", "--conf", "x=1 2", *job, **submit)
     given = submitted(tmp_path)
     assert ended.returncode == 7
-    assert given[given.index("--packages") + 1] == f"{DELTA_PACKAGE},a:b:1"
-    assert given[given.index("--exclude-packages") + 1] == ",".join(EXCLUDED)
+    assert given[given.index("--packages") + 1] == ",".join([*ours.packages, "a:b:1"])
+    assert given[given.index("--exclude-packages") + 1] == ",".join(ours.excluded)
     assert given[given.index("--master") + 1] == "local[2]"
     assert given[-6:] == ["--conf", "x=1 2", *job]
     assert "--py-files" not in given
+
+
+def test_spark_submit_brings_what_the_roots_of_a_pipeline_need(tmp_path: Path, submit: dict[str, str]) -> None:
+    """A bucket needs s3a, said anywhere in the job's arguments; secrets are not asked for. A wrong configuration is submitted nowhere."""
+    config = tmp_path / "shop.yaml"
+    config.write_text(
+        "config_version: 1\n"
+        "platform: {connection: {s3: {access_key: secret:env:NONE, secret_key: secret:env:NONE}}}\n"
+        "source: {name: a, system: s, table: a, load_pattern: full, api: {base_url: 'http://127.0.0.1', endpoint: /a}}\n"
+    )
+    ended = run(
+        "./spark-submit.sh", "jobs/run_extract.py", "--select", "a", str(config), "--set=platform.bronze.root=s3://lake/b", **submit
+    )
+    given = submitted(tmp_path)
+    assert ended.returncode == 7, ended.stderr
+    assert "org.apache.hadoop:hadoop-aws" in given[given.index("--packages") + 1]
+    assert "software.amazon.awssdk:bundle" in given[given.index("--exclude-packages") + 1]
+    (tmp_path / "arguments").unlink()
+    refused = run("./spark-submit.sh", "jobs/run_extract.py", str(config), "--set", "platform.bronze.rot=b", **submit)
+    assert (refused.returncode, (tmp_path / "arguments").exists()) == (2, False)
+    assert "[CFG001]" in refused.stderr
 
 
 def test_spark_submit_ships_the_package_to_a_cluster(tmp_path: Path, submit: dict[str, str]) -> None:

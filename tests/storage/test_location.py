@@ -37,6 +37,7 @@ def test_home_is_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     [
         ("s3a://bucket/lake/", "s3a", "bucket", "/lake", "s3a://bucket/lake"),
         ("S3A://Bucket", "s3a", "Bucket", "/", "s3a://Bucket/"),
+        ("s3://bucket/lake", "s3a", "bucket", "/lake", "s3a://bucket/lake"),
         ("abfs://c@account.dfs.core.windows.net/a%20b/c", "abfs", "c@account.dfs.core.windows.net", "/a b/c", None),
         ("hdfs://name:8020/a/../b", "hdfs", "name:8020", "/b", "hdfs://name:8020/b"),
         ("dbfs:/Volumes/main/raw/lake/", "dbfs", "", "/Volumes/main/raw/lake", "/Volumes/main/raw/lake"),

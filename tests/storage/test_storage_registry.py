@@ -9,7 +9,7 @@ import pytest
 
 from medallion.errors import StorageError, UnknownSchemeError
 from medallion.storage.location import Location
-from medallion.storage.registry import BUILT_IN, NOT_YET, open_filesystem, provider_for, providers
+from medallion.storage.registry import BUILT_IN, open_filesystem, provider_for, providers
 from medallion.testing.clock import FakeClock
 
 PLUGIN = """
@@ -40,18 +40,12 @@ def test_paths_are_local() -> None:
 
 
 def test_hadoop_serves_everything_when_asked_for() -> None:
-    """By name it takes any scheme; by itself it takes none."""
-    for root in ("/lake", "hdfs://name/lake", "viewfs://table/lake"):
+    """By name it takes any scheme; by itself that of HDFS."""
+    for root in ("/lake", "s3a://lake", "hdfs://name/lake", "viewfs://table/lake"):
         assert provider_for(Location.parse(root), "hadoop").needs_jvm
+    assert provider_for(Location.parse("hdfs://name/lake")).name == "hadoop"
     with pytest.raises(UnknownSchemeError):
         provider_for(Location.parse("viewfs://table/lake"))
-
-
-@pytest.mark.parametrize("scheme", sorted(NOT_YET))
-def test_schemes_to_come_say_so(scheme: str) -> None:
-    """A cloud path names the provider that a later version brings, and what is known now."""
-    with pytest.raises(UnknownSchemeError, match=f"not served yet.*'{NOT_YET[scheme]}'.*known schemes: abfs, "):
-        provider_for(Location.parse(f"{scheme}://place/lake"))
 
 
 def test_unknown_schemes_name_the_known_ones() -> None:
@@ -80,7 +74,7 @@ def test_a_plugin_serves_its_scheme(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         fs = open_filesystem("memory://any/lake", backend=backend, clock=FakeClock())
         fs.put_if_absent(f"a/{backend}", b"x")
         assert fs.read(f"a/{backend}") == b"x"
-    with pytest.raises(UnknownSchemeError, match="known schemes: abfs, abfss, dbfs, file, memory, s3, s3a"):
+    with pytest.raises(UnknownSchemeError, match="known schemes: abfs, abfss, dbfs, file, hdfs, memory, s3, s3a"):
         provider_for(Location.parse("nfs://host/lake"))
 
 
