@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 INFOS = re.compile(r"(bash|python) (run|shown)|python file=[a-z_]+\.py|yaml (file=[a-z]+\.yaml|shown)|json shown|text( output)?|mermaid|sh")
 RUNNABLE = re.compile(r"(bash|python) run|(yaml|python) file=\S+")
-EXECUTED = ("tutorial.md", "custom-sources.md", "child-sources.md", "authentication.md")
+EXECUTED = ("tutorial.md", "coming-from.md", "custom-sources.md", "child-sources.md", "authentication.md")
 """The pages whose blocks are run."""
 FILE_ENDINGS = (".py", ".yaml", ".yml", ".md", ".json", ".sh", ".toml", ".lock", ".sha2")
 VALUES = {"full", "cdc", "current_history", "none", "page", "offset", "cursor", "link", "next_url"}
@@ -260,6 +260,12 @@ def script(page: Path) -> tuple[str, list[Block]]:
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     """Every block runs in order, in an empty folder, and prints the output that stands below it."""
     does_what_it_says("tutorial.md", tmp_path)
+
+
+@pytest.mark.slow
+def test_a_late_event_is_placed_as_the_page_says(tmp_path: Path) -> None:
+    """The fold, run in every order."""
+    does_what_it_says("coming-from.md", tmp_path)
 
 
 @pytest.mark.slow
