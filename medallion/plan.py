@@ -21,9 +21,9 @@ from medallion.config.source import Parent, Source
 from medallion.config.values import parse_instant, show_duration, show_instant
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout
-from medallion.schema import parse_ddl
 from medallion.silver.home import layout_of, table_of
 from medallion.source.custom import custom_class
+from medallion.source.declared import declared_of
 from medallion.source.http import endpoint
 from medallion.source.incremental import first_lanes
 from medallion.source.jdbc import shown
@@ -107,9 +107,9 @@ def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Pro
     now, api = clock.now(), source.api
     columns: dict[str, str] = {}
     try:
-        columns = {name: str(kind) for name, kind in parse_ddl(source.schema_).items()} if source.schema_ else {}
-    except ValueError as error:
-        problems.append(Problem(path=f"sources.{source.name}.schema", message=str(error)))
+        columns = {name: str(kind) for name, kind in declared_of(source).items()}
+    except ConfigError as error:
+        problems += error.problems
     try:
         windows = first_lanes(source.incremental, now)
         first = _first_request(source, windows[0].window if windows else Window(start=None, end=None), clock)

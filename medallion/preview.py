@@ -19,6 +19,7 @@ from medallion.prefetch.blocking import RequestsTransport
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.open import asker_of, caps_of
 from medallion.prefetch.route import route_of
+from medallion.schema import RESCUED
 from medallion.source.custom import custom_class, custom_pages
 from medallion.source.incremental import WHOLE, first_lanes
 from medallion.source.protocol import DONE, Lane, Window
@@ -93,6 +94,7 @@ def _of_class(source: Source, resolver: SecretResolver, lane: Lane, *, clock: Cl
 
 
 def _shown(request: str, records: Sequence[bytes], rows: int, *, more: bool, size: int, seconds: float) -> Preview:
-    shown: list[dict[str, Any]] = [msgspec.json.decode(record) for record in records[:rows]]
+    decoded = [msgspec.json.decode(record) for record in records[:rows]]
+    shown: list[dict[str, Any]] = [row if isinstance(row, dict) else {RESCUED: row} for row in decoded]
     columns = tuple(dict.fromkeys(name for row in shown for name in row))
     return Preview(request=request, columns=columns, rows=tuple(shown), records=len(records), more=more, bytes=size, seconds=seconds)

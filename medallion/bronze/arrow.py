@@ -148,9 +148,10 @@ class RecordReader:
         seen = {name: types_of(values, timestamps=self.timestamps) for name, values in (misfits | unknown).items()}
         missing = [column for column in self.columns if column not in known] if rows else []
         planned = plan({}, self.columns, seen, self.contract, missing=missing)
-        if planned.frozen:
+        odd = sum(isinstance(row, str) for row in rows) if self.contract.type_changes == "freeze" else 0
+        if frozen := [*planned.frozen, *([f"{odd} records are no JSON objects or rows that can be taken apart"] if odd else [])]:
             raise QualityError(
-                f"the schema contract forbids these records: {'; '.join(planned.frozen)}. Nothing of their page landed; change "
+                f"the schema contract forbids these records: {'; '.join(frozen)}. Nothing of their page landed; change "
                 "schema_contract or the source"
             )
         self.columns = planned.columns

@@ -111,4 +111,11 @@ class ChildPages:
         parent = self.table.parent
         fields = self._fields(self.roster.some([number])[number])
         first = msgspec.json.encode({f"_{parent.source}_{name}": fields[name] for name in parent.include})[:-1]
-        return [first + (b"}" if record[1:].strip() == b"}" else b"," + record[1:]) for record in records]
+        return [_joined(first, record) for record in records]
+
+
+def _joined(first: bytes, record: bytes) -> bytes:
+    """*record* with fields in front; as it is where it is a line that is no record, and stands as a string."""
+    if record[:1] != b"{":
+        return record
+    return first + (b"}" if record[1:].strip() == b"}" else b"," + record[1:])

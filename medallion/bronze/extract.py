@@ -22,14 +22,16 @@ from medallion.bronze.roster import Roster
 from medallion.bronze.spool import OpenFiles
 from medallion.bronze.spooler import Spooler
 from medallion.bronze.watermark import CursorWatch
+from medallion.bronze.wild import TextPages
 from medallion.clock import Clock
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.config.values import parse_instant
-from medallion.errors import ConfigError, NotYetError, Problem, QualityError
+from medallion.errors import NotYetError, Problem, QualityError
 from medallion.events import Listener, Noticed
 from medallion.layout import BronzeLayout
-from medallion.schema import Type, parse_ddl
+from medallion.schema import Type
+from medallion.source.declared import declared_of
 from medallion.source.protocol import PageSource
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
@@ -105,6 +107,8 @@ def extract(
                 if isinstance(pages, Children):
                     assert opened.started.parent is not None, "the run was opened with it"
                     pages = pages.of(opened.started.parent, roster, cutter.say)
+                if source.as_json:
+                    pages = TextPages(inner=pages, fields=frozenset(source.as_json))
                 _read(pages, opened, cutter, landing, stop)
                 completed, version = _complete(opened, cutter, landing)
         _after(place, completed, version, landing, cutter)
@@ -128,10 +132,7 @@ def declared_columns(source: Source, bronze: Bronze) -> dict[str, Type]:
     """The columns that the configuration declares. Raises ConfigError where it is no schema."""
     if bronze.formats != ("parquet",):
         raise NotYetError([Problem(path="platform.bronze.formats", message="only [parquet] is built yet")])
-    try:
-        return parse_ddl(source.schema_) if source.schema_ is not None else {}
-    except ValueError as error:
-        raise ConfigError([Problem(path=f"sources.{source.name}.schema", message=str(error))]) from error
+    return declared_of(source)
 
 
 def _is_comparable(source: Source, opened: Opened) -> bool:

@@ -40,12 +40,12 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=Exact)
 
 
 def decode(record: bytes) -> dict[str, Value] | str:
-    """The fields of a record; its text where it is no JSON object that can be taken apart."""
+    """The fields of a record; its text where it is no JSON object that can be taken apart, or a string, for a line that was no record."""
     try:
         value = _decoder.decode(record.decode("utf-8"))
     except (ValueError, RecursionError):  # no JSON, no UTF-8, a number of thousands of digits, thousands of brackets
         return record.decode("utf-8", "backslashreplace")
-    return value if isinstance(value, dict) else record.decode("utf-8")
+    return value if isinstance(value, (dict, str)) else record.decode("utf-8")
 
 
 def text(value: Value) -> str:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from medallion.config.auth import Auth, NoAuth
 from medallion.config.incremental import Incremental
 from medallion.config.paging import NoPagination, Pagination
+from medallion.config.records import Csv, RecordsFormat
 from medallion.config.secret import WITHIN, check_reference
 from medallion.config.values import Duration, Section, Size, parse_duration, parse_size
 
@@ -151,6 +152,10 @@ class Api(Section):
     """How requests carry credentials."""
     records_path: str = ""
     """Dotted path to the list of records; empty: the answer is the list."""
+    records_format: RecordsFormat = "json"
+    """What an answer is: json; jsonl: a JSON object on each line; csv. Each of them compressed with gzip or not."""
+    csv: Csv = Csv()
+    """How rows of CSV are written; with records_format csv."""
     pagination: Pagination = NoPagination()
     """How one answer leads to the next."""
     incremental: ApiIncremental | None = None

@@ -34,6 +34,11 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "exports": ("output_formats", "write_csv", "write_parquet"),
     "records_path": ("data_selector", "data_path", "data_key", "records_jsonpath", "record_selector",
                      "field_path", "jmespath", "results_path"),
+    "records_format": ("decoder", "response_format", "data_format", "content_type", "response_decoder"),
+    "delimiter": ("sep", "separator", "field_delimiter", "delim"),
+    "quote": ("quotechar", "quote_char", "quote_character"),
+    "null_values": ("na_values", "nulls", "null_value", "nullvalue"),
+    "as_json": ("json_columns", "max_table_nesting", "max_nesting", "as_string", "keep_as_json"),
     "endpoint": ("path", "url_path", "resource"),
     "base_url": ("url", "url_base", "host", "api_url"),
     "params": ("query", "query_params", "request_parameters", "parameters", "query_string"),
@@ -101,6 +106,7 @@ VALUES: Mapping[str, str] = {
     "http_basic": "basic", "oauth2": "oauth2_client_credentials", "rest_api": "api", "http": "api", "rest": "api",
     "jdbc": "db", "database": "db", "sql": "db", "filesystem": "file", "snapshot": "full", "full_refresh": "full",
     "incremental": "cdc", "append": "cdc", "quarantine_table": "quarantine", "streaming_available_now": "available_now",
+    "ndjson": "jsonl", "json_lines": "jsonl", "jsonlines": "jsonl",
     "once": "available_now", "abfs": "azure", "s3a": "hadoop", "hdfs": "hadoop", "discard_row": "freeze", "discard_value": "rescue",
 }  # fmt: skip
 """What others write for a value of ours."""

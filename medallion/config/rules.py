@@ -13,6 +13,7 @@ from medallion.config.db import Db
 from medallion.config.filled import placeholders
 from medallion.config.node import Path
 from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
+from medallion.config.records import Csv
 from medallion.config.source import Source
 
 Breach = tuple[Path, str]
@@ -41,6 +42,8 @@ def of_source(source: Source) -> Iterator[Breach]:
     if source.type == "api" and source.api is not None:
         for path, message in _of_api(source.api):
             yield ("api", *path), message
+    if source.as_json and source.by_spark:
+        yield ("as_json",), f"says nothing for type {source.type}: its columns have types"
     yield from _of_parent(source)
 
 
@@ -106,10 +109,24 @@ def _of_api(api: Api) -> Iterator[Breach]:
     for path, text in ((("endpoint",), api.endpoint or ""), *((("params", name), str(value)) for name, value in api.params.items())):
         for unknown in re.findall(r"\{(?!run\.date\}|parent\.)([A-Za-z_]+\.[A-Za-z_.]+)\}", text):
             yield path, f"{{{unknown}}} is not known here; {{run.date}} is"
+    yield from _of_records(api)
     for host in api.credential_hosts:
         if host not in api.allowed_hosts:
             yield ("credential_hosts",), f"{host} must stand in allowed_hosts too"
     yield from _of_parameters(api)
+
+
+def _of_records(api: Api) -> Iterator[Breach]:
+    """Lines and rows have nothing around them that a path could lead to."""
+    if api.records_format != "csv" and api.csv != Csv():
+        yield ("csv",), "says nothing without records_format: csv"
+    if api.records_format == "json":
+        return
+    if api.records_path:
+        yield ("records_path",), f"says nothing for {api.records_format}, whose answer is the list of records: take it out"
+    for name in ("cursor_path", "next_url_path", "total_path", "total_pages_path", "has_more_path"):
+        if getattr(api.pagination, name, None) is not None:
+            yield ("pagination", name), f"leads to nothing in {api.records_format}: only page, offset and link go without the body"
 
 
 def _of_parent(source: Source) -> Iterator[Breach]:

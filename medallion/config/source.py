@@ -76,6 +76,8 @@ class Source(Section):
     """What happens to columns and values that the table's schema does not know."""
     infer_timestamps: bool = False
     """Whether strings that look like instants become timestamps."""
+    as_json: tuple[str, ...] = ()
+    """Fields that land as the text of their JSON, whatever is in them: for those whose shape changes from record to record."""
     resume_within: Duration = parse_duration("24h")
     """How long an open run of a full snapshot may be continued; older ones are abandoned."""
     parent: Parent | None = None

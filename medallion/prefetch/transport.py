@@ -13,6 +13,7 @@ from medallion.source.request import Answer, Request
 ENCODINGS = "gzip, deflate"
 """What is accepted as content encoding, and no other is read."""
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+_GZIP_FILE = b"\x1f\x8b\x08"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class BlockingTransport(Protocol):
 
 
 def inflate(body: bytes, encoding: str | None, *, cap: int, request: Request) -> bytes:
-    """*body* decoded from its ``Content-Encoding``; errors name *request*.
+    """*body* decoded from its ``Content-Encoding``, and once more where what is in it is a gzip file itself; errors name *request*.
 
     Raises PageTooLargeError as soon as *cap* bytes are passed, PageError for a broken or unknown encoding.
     """
@@ -57,13 +58,14 @@ def inflate(body: bytes, encoding: str | None, *, cap: int, request: Request) ->
     if name in ("identity", "") or not body:
         if len(body) > cap:
             raise too_large(request, cap, "bytes")
-        return body
+        return _unpacked(body, cap=cap, request=request)
     if name not in ("gzip", "x-gzip", "deflate"):
         raise PageError(f"{request.shown}: the body has the content encoding {name[:40]!r}, although only {ENCODINGS} was accepted")
     try:
-        return _inflated(body, cap=cap, request=request, raw=name == "deflate" and not _has_zlib_header(body))
+        decoded = _inflated(body, cap=cap, request=request, raw=name == "deflate" and not _has_zlib_header(body))
     except zlib.error as error:
         raise PageError(f"{request.shown}: the {name} body is broken ({error})") from error
+    return _unpacked(decoded, cap=cap, request=request)
 
 
 def proxy_refused(request: Request, way: str, status: int | None) -> SourceError:
@@ -78,6 +80,16 @@ def too_large(request: Request, cap: int, what: str) -> PageTooLargeError:
     return PageTooLargeError(
         f"{request.shown}: the page has more than {cap} {what}; it was cut off there: ask for smaller pages, or raise api.limits"
     )
+
+
+def _unpacked(body: bytes, *, cap: int, request: Request) -> bytes:
+    """What a file of gzip holds; other bodies as they are. No text that is JSON or CSV begins as one does."""
+    if not body.startswith(_GZIP_FILE):
+        return body
+    try:
+        return _inflated(body, cap=cap, request=request, raw=False)
+    except zlib.error as error:
+        raise PageError(f"{request.shown}: the gzip file in the body is broken ({error})") from error
 
 
 def _inflated(body: bytes, *, cap: int, request: Request, raw: bool) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -17,7 +17,7 @@ from msgspec import UNSET, Raw
 from medallion.errors import PageError
 from medallion.source.joined import Joined
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _NO_OBJECT = re.compile(rb"\n[^{]")
 _level = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
@@ -26,14 +26,24 @@ _anything = msgspec.json.Decoder()
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """*records* are JSON objects as the source wrote them, each on one line; *found* holds the values of the other paths that are there."""
+    """*records* are JSON objects as the source wrote them, each on one line; *found* holds the values of the other paths that are there.
+
+    Where records stand on lines, a JSON string among them is a line that is no record: its row lands with it in ``_rescued``.
+    """
 
     records: Sequence[bytes]
     found: Mapping[str, Any]
 
 
+class RecordDecoder(Protocol):
+    """Takes the bodies of one endpoint apart."""
+
+    def decode(self, body: bytes, *, page: str) -> Decoded:
+        """The records and values of *body*; *page* names it in the sentence of a PageError, which is raised for what holds no records."""
+
+
 class PageDecoder:
-    """Takes the bodies of one endpoint apart; *records_path* and *paths* are dotted, "" being the whole body."""
+    """A RecordDecoder of JSON; *records_path* and *paths* are dotted, "" being the whole body."""
 
     def __init__(self, records_path: str, paths: Iterable[str] = ()) -> None:
         self._records_path = records_path
@@ -48,10 +58,10 @@ class PageDecoder:
         Raises PageError for what is not JSON in UTF-8 (HTML, a cut-off body), for an envelope without the records, for null
         instead of records, and for records that are no objects.
         """
-        if body.startswith(_BOM):
-            body = body[len(_BOM) :]
+        if body.startswith(BOM):
+            body = body[len(BOM) :]
         if not body.isascii():
-            _check_text(body, page)
+            check_text(body, page)
         if b"\n" in body or b"\r" in body:  # only between tokens: inside a JSON string a line break is always escaped
             body = body.replace(b"\r", b" ").replace(b"\n", b" ")
         try:
@@ -159,7 +169,8 @@ def _lookup(body: bytes, path: str) -> Any:
     return _anything.decode(raw)
 
 
-def _check_text(body: bytes, page: str) -> None:
+def check_text(body: bytes, page: str) -> None:
+    """Raises PageError for a body that is not UTF-8."""
     # Strings inside records are skipped, not decoded: without this, bytes that are no text would get into Bronze.
     try:
         body.decode("utf-8")
@@ -167,11 +178,15 @@ def _check_text(body: bytes, page: str) -> None:
         raise PageError(f"{page}: the body is not UTF-8 (byte {error.start})") from error
 
 
+def is_markup(body: bytes) -> bool:
+    """Whether *body* looks like a page for people."""
+    return body.lstrip()[:1] == b"<"
+
+
 def _not_json(body: bytes, error: Exception, page: str) -> PageError:
-    start = body.lstrip()[:1]
-    if not start:
+    if not body.strip():
         return PageError(f"{page}: the body is empty")
-    if start == b"<":
+    if is_markup(body):
         return PageError(f"{page}: the body is HTML or XML, not JSON; it may be a login or error page")
     return PageError(f"{page}: the body of {len(body)} bytes is not whole JSON ({error})")
 

@@ -19,8 +19,11 @@ from medallion.config.values import RUN_DATE, show_instant
 from medallion.errors import ConfigError, NotYetError, OriginError, PageError, Problem, SourceError
 from medallion.source.auth import Anonymous, Auth, Flow
 from medallion.source.authorise import authorise
-from medallion.source.decode import Decoded, PageDecoder
+from medallion.source.declared import declared_of
+from medallion.source.decode import Decoded, PageDecoder, RecordDecoder
+from medallion.source.delimited import CsvDecoder
 from medallion.source.follow import paginator
+from medallion.source.lines import LineDecoder
 from medallion.source.paginate import PAST_END, Paginator
 from medallion.source.place import filled, spelled, with_param
 from medallion.source.protocol import Position, Window
@@ -28,6 +31,7 @@ from medallion.source.request import Answer, Request, origin
 
 MOST_REDIRECTS = 5
 MISSING = frozenset({404, 410})
+_ACCEPTED = {"json": "application/json", "jsonl": "application/x-ndjson, application/jsonl;q=0.9, */*;q=0.5", "csv": "text/csv, */*;q=0.5"}
 _NO_RECORDS = Decoded(records=[], found={})
 
 
@@ -41,7 +45,7 @@ class Endpoint:
     base: Request
     auth: Auth
     paginator: Paginator
-    decoder: PageDecoder
+    decoder: RecordDecoder
     start_param: str | None
     end_param: str | None
     allowed: frozenset[str] = frozenset()
@@ -177,7 +181,7 @@ def endpoint(source: Source, resolver: SecretResolver, *, clock: Clock, logical_
         allowed=frozenset(map(origin, api.allowed_hosts)),
         trusted=frozenset(map(origin, api.credential_hosts)),
         paginator=rule,
-        decoder=PageDecoder(api.records_path, rule.paths),
+        decoder=_decoder(source, api, rule),
         start_param=api.incremental.start_param if api.incremental else None,
         end_param=api.incremental.end_param if api.incremental else None,
         on_missing=None if source.parent is None else source.parent.on_missing,
@@ -214,9 +218,17 @@ def _base(name: str, api: Api, logical_date: datetime | None) -> Request:
     )
 
 
+def _decoder(source: Source, api: Api, rule: Paginator) -> RecordDecoder:
+    if api.records_format == "jsonl":
+        return LineDecoder()
+    if api.records_format == "json":
+        return PageDecoder(api.records_path, rule.paths)
+    return CsvDecoder(config=api.csv, declared=declared_of(source))
+
+
 def _headers(api: Api) -> tuple[tuple[str, str], ...]:
     given = {name.lower() for name in api.headers}
-    ours = {"Accept": "application/json", **({} if api.json_ is None else {"Content-Type": "application/json"})}
+    ours = {"Accept": _ACCEPTED[api.records_format], **({} if api.json_ is None else {"Content-Type": "application/json"})}
     return (*((name, value) for name, value in ours.items() if name.lower() not in given), *api.headers.items())
 
 

@@ -114,7 +114,8 @@ def fingerprint(source: Source) -> str:
     """
     asked: dict[str, Any] = {"type": source.type, "load_pattern": source.load_pattern}
     if source.api is not None:
-        names = {"base_url", "endpoint", "method", "params", "headers", "json_", "records_path", "pagination", "incremental"}
+        names = {"base_url", "endpoint", "method", "params", "headers", "json_", "pagination", "incremental"}
+        names |= {"records_path", "records_format", "csv"}
         api = source.api.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)
         api.get("incremental", {}).pop("sorted", None)
         asked["api"] = api

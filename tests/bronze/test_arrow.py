@@ -287,3 +287,15 @@ def test_some_values_tell_the_type_of_all(values: list[Any], timestamps: bool) -
     """Looking at a few of many alike finds the type that looking at each finds."""
     each = narrowest(type_of(value, timestamps=timestamps) for value in values)
     assert narrowest(types_of(values, timestamps=timestamps)) == each
+
+
+def test_a_line_that_is_no_record_is_rescued_as_its_text() -> None:
+    """It stands among the records as a JSON string; its row has no other value, and those around it lose nothing."""
+    read = rows(reader("id bigint"), b'{"id":1}', b'"1;2"', b'{"id":3}')
+    assert read == [{"id": 1}, {"id": None, "_rescued": '{"":"1;2"}'}, {"id": 3}]
+
+
+def test_a_frozen_contract_refuses_a_line_that_is_no_record() -> None:
+    """It fits the table's types as little as a value of another type does."""
+    with pytest.raises(QualityError, match="1 records are no JSON objects"):
+        reader("id bigint", type_changes="freeze").read([b'{"id":1}', b'"1;2"'])

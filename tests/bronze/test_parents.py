@@ -151,10 +151,11 @@ def test_fields_of_the_parent_are_copied_into_each_record(lake: Lake) -> None:
     pages = children(lake, Kin({}), of)
     with tempfile.TemporaryDirectory() as folder, Roster(Path(folder, "p")) as roster:
         made = pages.of(pages.table.cut(), roster, lambda _: None)
-        assert made._with_parent(1, [b"{}", b"{ }", b'{"a":1}']) == [
+        assert made._with_parent(1, [b"{}", b"{ }", b'{"a":1}', b'"a line that is no record"']) == [
             b'{"_airports_faa":"JFK"}',
             b'{"_airports_faa":"JFK"}',
             b'{"_airports_faa":"JFK","a":1}',
+            b'"a line that is no record"',
         ]
 
 

@@ -25,7 +25,7 @@ RUNNABLE = re.compile(r"(bash|python) run|(yaml|python) file=\S+")
 EXECUTED = ("tutorial.md", "coming-from.md", "custom-sources.md", "child-sources.md", "authentication.md")
 """The pages whose blocks are run."""
 FILE_ENDINGS = (".py", ".yaml", ".yml", ".md", ".json", ".sh", ".toml", ".lock", ".sha2")
-VALUES = {"full", "cdc", "current_history", "none", "page", "offset", "cursor", "link", "next_url"}
+VALUES = {"full", "cdc", "current_history", "none", "page", "offset", "cursor", "link", "next_url", "json", "jsonl", "csv"}
 """What stands in the first column of a table of docs/configuration.md and is no key."""
 ANYTHING = "…"
 """In the output of a command: any text within a line."""

@@ -22,10 +22,10 @@ SECRET = "s3cret-value"
 ALL = Lane(name="all", window=Window(start=None, end=None))
 
 
-def source_of(url: str, **api: Any) -> Source:
+def source_of(url: str, *, schema: str | None = None, **api: Any) -> Source:
     """A source with records under ``data``; by default eight requests at a time, pages by number."""
     settings = {"base_url": url, "endpoint": "/p", "records_path": "data", "pagination": {"type": "page"}, **api}
-    return Source.model_validate({"name": "s", "system": "s", "table": "t", "load_pattern": "cdc", "api": settings})
+    return Source.model_validate({"name": "s", "system": "s", "table": "t", "load_pattern": "cdc", "schema": schema, "api": settings})
 
 
 @dataclass
