@@ -10,6 +10,7 @@ from typing import Any
 from medallion.clock import Clock, SystemClock
 from medallion.config.api import Api
 from medallion.config.auth import ApiKeyAuth, BasicAuth, BearerAuth, CustomAuth, OAuth2
+from medallion.config.bound import show_bound, show_span
 from medallion.config.db import Db
 from medallion.config.incremental import Incremental
 from medallion.config.load import DEFAULT, Loaded, values
@@ -18,7 +19,6 @@ from medallion.config.pipeline import Pipeline
 from medallion.config.secret import Secrets
 from medallion.config.silver import Entity
 from medallion.config.source import Parent, Source
-from medallion.config.values import parse_instant, show_duration, show_instant
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout
 from medallion.silver.home import layout_of, table_of
@@ -174,10 +174,11 @@ def _pagination(pagination: Pagination) -> str:
 
 def _incremental(asked: Incremental, kind: str) -> str:
     there_is = "the highest value there is" if kind == "db" else "the start of the run"
-    until = show_instant(parse_instant(asked.end_value)) if asked.end_value else there_is
-    window = f", in windows of {show_duration(asked.window)}" if asked.window else ""
-    lookback = f", later runs {show_duration(asked.lookback)} before the watermark" if asked.lookback else ""
-    return f"by {asked.cursor_field} from {show_instant(parse_instant(asked.initial_value))} to {until}{window}{lookback}"
+    there_is = "the highest value that comes" if asked.by_number else there_is
+    until = there_is if asked.last is None else show_bound(asked.last)
+    window = f", in windows of {show_span(asked.window)}" if asked.window else ""
+    lookback = f", later runs {show_span(asked.lookback)} before the watermark" if asked.lookback else ""
+    return f"by {asked.cursor_field} from {show_bound(asked.initial)} to {until}{window}{lookback}"
 
 
 def _pace(api: Api, otherwise: float | None) -> str:

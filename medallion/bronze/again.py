@@ -80,6 +80,7 @@ def land(
             window_seconds=None,
             backfill=True,
             watermark=state.watermark,
+            cursor_field=state.cursor_field,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
             writer=this_process(),
@@ -130,6 +131,7 @@ def _close_open(writer: LogWriter, state: TableState, layout: BronzeLayout, *, b
             logical_date=started.logical_date,
             why="it was killed while rows of a quarantine landed again",
             watermark=state.watermark,
+            cursor_field=state.cursor_field,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
         )

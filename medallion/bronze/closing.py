@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from medallion import events
 from medallion.bronze.entry import RunCompleted
@@ -11,6 +10,7 @@ from medallion.bronze.metadata import write_metadata
 from medallion.bronze.opening import Opened
 from medallion.bronze.state import TableState
 from medallion.bronze.watermark import advanced
+from medallion.config.bound import Bound
 from medallion.errors import StorageError
 from medallion.events import Listener
 from medallion.layout import BronzeLayout
@@ -32,7 +32,7 @@ def close(
     rows: int,
     chunks: int,
     schema_id: int | None,
-    candidate: datetime | None,
+    candidate: Bound | None,
     content: str | None,
     same_as: str | None,
 ) -> tuple[RunCompleted, int]:
@@ -51,11 +51,12 @@ def close(
         rows=rows + (0 if earlier is None else earlier.rows),
         end=started.end,
         backfill=started.backfill,
-        watermark=advanced(opened.state.watermark, None if started.backfill else candidate),
+        watermark=advanced(opened.watermark, None if started.backfill else candidate),
         schema_id=schema_id,
         content_sha256=content,
         same_as=same_as,
         same_as_version=None if same_as is None else _original(opened.state),
+        cursor_field=started.cursor_field,
     )
     return completed, opened.writer.append(completed).version
 
@@ -94,8 +95,8 @@ def tidy(
 
 
 def remarks(*, rescued: int, unreadable: int, field: str | None) -> Iterable[str]:
-    """What a person should know of all rows: how many have *rescued* values, and how many none that is an instant in the cursor *field*."""
+    """What a person should know of all rows: how many have *rescued* values, and how many nothing in the cursor *field* that counts."""
     if rescued:
         yield f"{rescued} rows have values that fit no column: they are in {RESCUED}; declare the columns or see schema_contract"
     if unreadable:
-        yield f"{unreadable} rows have no instant in {field}: they are landed, but do not move the watermark"
+        yield f"{unreadable} rows have nothing in {field} that the cursor could be: they are landed, but do not move the watermark"

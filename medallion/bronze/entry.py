@@ -61,6 +61,13 @@ class RunStarted(Header, tag="run_started", tag_field="kind", frozen=True, kw_on
     last_completed: int | None
     """Version of the newest ``run_completed`` before this run."""
     writer: Writer
+    window: str | None = None
+    """Length of the windows where the cursor is a number."""
+    ceiling: str | None = None
+    """Where the clock was, if the source cannot be told an *end*: rows from there on do not move the watermark, as others like them may
+    still come on pages that were read."""
+    cursor_field: str | None = None
+    """Field that *watermark* is of."""
     parent: ParentCut | None = None
     """Whose records the requests are made from: the same ones however often the run is resumed."""
 
@@ -143,6 +150,8 @@ class RunCompleted(Header, tag="run_completed", tag_field="kind", frozen=True, k
     """The earlier run with the same content; then there is nothing for Silver to do."""
     same_as_version: int | None = None
     """Version of that run's ``run_completed``."""
+    cursor_field: str | None = None
+    """Field that *watermark* is of."""
 
 
 class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, kw_only=True):
@@ -155,6 +164,8 @@ class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, k
     watermark: str | None
     schema_id: int | None
     last_completed: int | None
+    cursor_field: str | None = None
+    """Field that *watermark* is of."""
 
 
 Entry: TypeAlias = RunStarted | RunResumed | ChunkEntry | SchemaEntry | RunCompleted | RunAbandoned

@@ -24,9 +24,10 @@ from medallion.bronze.spooler import Spooler
 from medallion.bronze.watermark import CursorWatch
 from medallion.bronze.wild import TextPages
 from medallion.clock import Clock
+from medallion.config.api import ApiIncremental
+from medallion.config.bound import parse_bound
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
-from medallion.config.values import parse_instant
 from medallion.errors import NotYetError, Problem, QualityError
 from medallion.events import Listener, Noticed
 from medallion.layout import BronzeLayout
@@ -148,14 +149,17 @@ def _watch(opened: Opened, source: Source) -> CursorWatch | None:
     incremental = source.incremental
     if incremental is None:
         return None
-    one_lane = len(opened.lanes) <= 1 and opened.started.window_seconds is None
+    started = opened.started
+    one_lane = len(opened.lanes) <= 1 and started.window_seconds is None and started.window is None
+    end = started.end if started.end is not None else started.ceiling
     watch = CursorWatch(
         field=incremental.cursor_field,
-        end=None if opened.started.end is None else parse_instant(opened.started.end),
+        end=None if end is None else parse_bound(end),
+        kind="number" if incremental.by_number else incremental.field_format if isinstance(incremental, ApiIncremental) else "iso",
         in_order=incremental.sorted and not opened.started.backfill and one_lane,
     )
     if opened.continued is not None:
-        watch.start(None if opened.continued.candidate is None else parse_instant(opened.continued.candidate))
+        watch.start(None if opened.continued.candidate is None else parse_bound(opened.continued.candidate))
         watch.in_order = watch.in_order and opened.continued.in_order
     return watch
 

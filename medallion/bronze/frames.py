@@ -16,9 +16,9 @@ from medallion.bronze.framing import FrameLanding
 from medallion.bronze.ledger import Ledger
 from medallion.bronze.opening import ExtractOptions, open_run
 from medallion.clock import Clock
+from medallion.config.bound import parse_bound
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
-from medallion.config.values import parse_instant
 from medallion.errors import MedallionError
 from medallion.events import Listener
 from medallion.layout import BronzeLayout
@@ -140,7 +140,7 @@ def _complete(landing: FrameLanding) -> tuple[RunCompleted, int]:
         rows=ledger.rows + (waiting if same_as else 0),
         chunks=ledger.chunks,
         schema_id=ledger.schema_id,
-        candidate=None if candidate is None else parse_instant(candidate),
+        candidate=None if candidate is None else parse_bound(candidate),
         content=content,
         same_as=same_as,
     )

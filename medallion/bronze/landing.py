@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import TracebackType
 
 from medallion import events
@@ -15,7 +14,8 @@ from medallion.bronze.append import LogWriter
 from medallion.bronze.chunk import ReadyChunk, Yield
 from medallion.bronze.entry import Chunk, ChunkEntry, ChunkFile, RunStarted, SchemaEntry
 from medallion.bronze.spool import Spooled
-from medallion.config.values import parse_instant, show_instant
+from medallion.config.bound import Bound, show_bound
+from medallion.config.values import parse_instant
 from medallion.errors import StateError
 from medallion.events import Listener
 from medallion.failpoint import failpoint
@@ -62,14 +62,14 @@ class Landing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._worker.shutdown(wait=True, cancel_futures=True)
 
-    def land(self, ready: ReadyChunk, *, watermark: datetime | None, final: bool) -> None:
+    def land(self, ready: ReadyChunk, *, watermark: Bound | None, final: bool) -> None:
         """*ready* will be committed after all chunks before it; *watermark* as in ChunkEntry.
 
         Raises the error of an earlier chunk, if there was one.
         """
         while len(self._queue) >= IN_FLIGHT:
             self._queue.popleft().result()
-        mark = None if watermark is None else show_instant(watermark)
+        mark = None if watermark is None else show_bound(watermark)
         self._queue.append(self._worker.submit(self._commit, ready, mark, final))
 
     def drain(self) -> None:

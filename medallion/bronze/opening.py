@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 from medallion.bronze.append import LogWriter
 from medallion.bronze.courtesy import admit
@@ -14,6 +15,8 @@ from medallion.bronze.log import LogReader
 from medallion.bronze.state import OpenRun, TableState, open_state
 from medallion.bronze.writer import this_process
 from medallion.clock import Clock
+from medallion.config.bound import Bound, Span, alike, is_before, moved, parse_bound, parse_span, show_bound, show_span
+from medallion.config.filled import has_end
 from medallion.config.incremental import Incremental
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
@@ -30,8 +33,8 @@ class ExtractOptions:
     """What the command line says of a run; an instant without a zone is UTC."""
 
     run_date: datetime | None = None
-    from_: datetime | None = None
-    to: datetime | None = None
+    from_: Bound | None = None
+    to: Bound | None = None
     full_refresh: bool = False
     take_over: bool = False
 
@@ -57,6 +60,11 @@ class Opened:
     abandoned: str | None
     """The run that was abandoned for it, and why."""
 
+    @property
+    def watermark(self) -> str | None:
+        """In force when the run was opened or continued; None where its cursor is another field."""
+        return self.started.watermark if self.continued is None else self.state.watermark
+
 
 def open_run(
     source: Source,
@@ -77,7 +85,7 @@ def open_run(
     Raises BusyError, FencedError, ConfigError, StateError or StorageError.
     """
     incremental = source.incremental
-    _check(options, incremental)
+    _check(options, source)
     state = open_state(LogReader(fs, layout))
     writer = LogWriter(fs, layout, attempt=attempt, newest=state.newest, sha256=state.sha256, clock=clock)
     abandoned = None
@@ -92,7 +100,12 @@ def open_run(
         return None
     now = clock.now()
     logical = _logical_date(state, options, now)
-    start, end = _bounds(state, options, incremental, now if incremental is None else ceiling() or now)
+    moves = incremental is not None and not options.backfill
+    renewed = moves and _is_of_another_field(state, incremental)
+    if renewed and not options.full_refresh:
+        raise ConfigError([Problem(path=f"sources.{source.name}.{source.type}.incremental.cursor_field", message=_other_field(state))])
+    start, end = _bounds(state, options, source, now if incremental is None else ceiling() or now)
+    window = None if incremental is None else incremental.window
     started = RunStarted(
         **writer.stamp(f"{logical.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{uuid.uuid4().hex[:8]}"),
         source=source.name,
@@ -101,9 +114,12 @@ def open_run(
         fingerprint=fingerprint(source),
         start=start,
         end=end,
-        window_seconds=None if incremental is None or incremental.window is None else incremental.window.total_seconds(),
+        window_seconds=window.total_seconds() if isinstance(window, timedelta) else None,
+        window=show_span(window) if isinstance(window, Decimal) else None,
+        ceiling=show_instant(now) if incremental is not None and not incremental.by_number and end is None else None,
         backfill=options.backfill,
-        watermark=state.watermark,
+        watermark=None if renewed else state.watermark,
+        cursor_field=incremental.cursor_field if incremental is not None and moves else state.cursor_field,
         schema_id=state.schema_id,
         last_completed=state.last_completed_version,
         writer=this_process(),
@@ -138,6 +154,7 @@ def _abandon(writer: LogWriter, state: TableState, run: OpenRun, why: str) -> No
             logical_date=run.started.logical_date,
             why=why,
             watermark=state.watermark,
+            cursor_field=state.cursor_field,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
         )
@@ -145,23 +162,28 @@ def _abandon(writer: LogWriter, state: TableState, run: OpenRun, why: str) -> No
 
 
 def _lanes(started: RunStarted, resume: Mapping[str, Mapping[str, object]]) -> list[Lane]:
-    start, end = (None if text is None else parse_instant(text) for text in (started.start, started.end))
-    window = None if started.window_seconds is None else timedelta(seconds=started.window_seconds)
+    start, end = (None if text is None else parse_bound(text) for text in (started.start, started.end))
+    window: Span | None = None if started.window_seconds is None else timedelta(seconds=started.window_seconds)
+    window = window if started.window is None else parse_span(started.window)
     all_of_them = lanes(Window(start=start, end=end), window)  # none for an empty range
     return [
         Lane(name=lane.name, window=lane.window, position=resume.get(lane.name)) for lane in all_of_them if resume.get(lane.name) != DONE
     ]
 
 
-def _check(options: ExtractOptions, incremental: Incremental | None) -> None:
-    problem = None
+def _check(options: ExtractOptions, source: Source) -> None:
+    problem, incremental = None, source.incremental
+    given = [bound for bound in (options.from_, options.to) if bound is not None]
     if options.backfill and incremental is None:
         problem = "a range can be asked for only where the source has incremental: (the parameters that carry it)"
-    elif options.to is not None and incremental is not None and not incremental.has_end:
+    elif incremental is not None and any(not alike(bound, incremental.initial) for bound in given):
+        kind = "a number" if incremental.by_number else "a date or an instant"
+        problem = f"must be {kind} for {source.name}, whose cursor is {incremental.cursor_field}; --select leaves other sources out"
+    elif options.to is not None and not has_end(source):
         problem = "--to needs incremental.end_param: without it the source cannot be told where to end"
     elif options.backfill and options.full_refresh:
         problem = "give --full-refresh or a range, not both"
-    elif options.from_ is not None and options.to is not None and parse_instant(options.from_) >= parse_instant(options.to):
+    elif options.from_ is not None and options.to is not None and not is_before(parse_bound(options.from_), parse_bound(options.to)):
         problem = "the range is empty: --from must be before --to"
     if problem is not None:
         raise ConfigError([Problem(path="--from" if options.from_ is not None else "--to", message=problem)])
@@ -176,7 +198,7 @@ def _unfit(run: OpenRun, source: Source, options: ExtractOptions, incremental: I
         return "it is a backfill, and this run is none" if started.backfill else "it is no backfill, and this run is one"
     if options.backfill and (started.start, started.end) != _range(options, incremental, started.end):
         return "it is the backfill of another range"
-    if options.full_refresh and incremental is not None and started.start != show_instant(parse_instant(incremental.initial_value)):
+    if options.full_refresh and incremental is not None and started.start != show_bound(incremental.initial):
         return "a full refresh starts again from the initial value"
     if started.load_pattern == "full":
         if options.run_date is not None and parse_instant(options.run_date) != parse_instant(started.logical_date):
@@ -188,13 +210,13 @@ def _unfit(run: OpenRun, source: Source, options: ExtractOptions, incremental: I
 
 def _nothing_left(state: TableState, source: Source, options: ExtractOptions, incremental: Incremental | None) -> bool:
     done = state.last_completed
-    if incremental is None or incremental.end_value is None or options.backfill or options.full_refresh or done is None:
+    if incremental is None or incremental.last is None or options.backfill or options.full_refresh or done is None:
         return False
     return (
         not done.backfill
         and done.fingerprint == fingerprint(source)
         and done.end is not None
-        and parse_instant(done.end) >= parse_instant(incremental.end_value)
+        and not is_before(parse_bound(done.end), incremental.last)
     )
 
 
@@ -206,26 +228,43 @@ def _logical_date(state: TableState, options: ExtractOptions, now: datetime) -> 
     return now
 
 
-def _bounds(state: TableState, options: ExtractOptions, incremental: Incremental | None, now: datetime) -> tuple[str | None, str | None]:
+def _is_of_another_field(state: TableState, incremental: Incremental | None) -> bool:
+    """Whether the table's watermark says nothing of the cursor of *incremental*."""
+    if incremental is None or state.watermark is None:
+        return False
+    other = state.cursor_field not in (None, incremental.cursor_field)
+    return other or not alike(parse_bound(state.watermark), incremental.initial)
+
+
+def _other_field(state: TableState) -> str:
+    return (
+        f"the watermark of the table, {state.watermark}, is of {state.cursor_field or 'another field'}, and says nothing of what comes "
+        "before it in this one: run once with --full-refresh, which begins again from initial_value"
+    )
+
+
+def _bounds(state: TableState, options: ExtractOptions, source: Source, now: datetime) -> tuple[str | None, str | None]:
+    incremental = source.incremental
     if incremental is None:
         return None, None
-    end = _end(incremental, now)
+    end = _end(source, incremental, now)
     if options.backfill:
         return _range(options, incremental, end)
-    initial = parse_instant(incremental.initial_value)
     if state.watermark is None or options.full_refresh:
-        return show_instant(initial), end
-    return show_instant(parse_instant(state.watermark) - incremental.lookback), end
+        return show_bound(incremental.initial), end
+    return show_bound(moved(parse_bound(state.watermark), incremental.overlap, back=True)), end
 
 
 def _range(options: ExtractOptions, incremental: Incremental | None, end: str | None) -> tuple[str | None, str | None]:
     """A backfill's bounds; where an end is not given it is *end*."""
     assert incremental is not None, "a backfill needs incremental:"
-    start = parse_instant(incremental.initial_value if options.from_ is None else options.from_)
-    return show_instant(start), end if options.to is None else show_instant(parse_instant(options.to))
+    start = incremental.initial if options.from_ is None else parse_bound(options.from_)
+    return show_bound(start), end if options.to is None else show_bound(parse_bound(options.to))
 
 
-def _end(incremental: Incremental, now: datetime) -> str | None:
-    if not incremental.has_end:
+def _end(source: Source, incremental: Incremental, now: datetime) -> str | None:
+    """Where a run ends that opens *now*; None: the source cannot be told, or of its numbers none is known that it could be told."""
+    last = incremental.last
+    if not has_end(source) or (incremental.by_number and last is None):
         return None
-    return show_instant(now if incremental.end_value is None else min(parse_instant(incremental.end_value), now))
+    return show_bound(last if last is not None and (incremental.by_number or is_before(last, now)) else now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from medallion.bronze.entry import GENESIS, ChunkEntry, Entry, RunAbandoned, RunCompleted, RunResumed, RunStarted, SchemaEntry, Writer
 from medallion.bronze.log import LogReader, Stored
-from medallion.config.values import parse_instant
+from medallion.config.bound import is_before, parse_bound
 from medallion.errors import ChainError
 from medallion.schema import Type, parse_type
 from medallion.source.protocol import Position
@@ -45,6 +45,8 @@ class TableState:
     newest: int = -1
     sha256: str = GENESIS
     watermark: str | None = None
+    cursor_field: str | None = None
+    """Field that the watermark is of; None: unknown."""
     schema_id: int | None = None
     columns: Mapping[str, Type]
     open: OpenRun | None = None
@@ -54,9 +56,13 @@ class TableState:
     """Of the newest run, completed, abandoned or open."""
 
 
-def latest(*instants: str | None) -> str | None:
-    """The latest of some instants; None: none of them is known."""
-    return max((one for one in instants if one is not None), key=parse_instant, default=None)
+def latest(*bounds: str | None) -> str | None:
+    """The highest of some cursor values, all of one kind; None: none of them is known."""
+    highest: str | None = None
+    for one in bounds:
+        if one is not None and (highest is None or is_before(parse_bound(highest), parse_bound(one))):
+            highest = one
+    return highest
 
 
 def open_state(reader: LogReader) -> TableState:
@@ -71,6 +77,7 @@ def open_state(reader: LogReader) -> TableState:
             newest=newest,
             sha256=last.sha256,
             watermark=entry.watermark,
+            cursor_field=entry.cursor_field,
             schema_id=entry.schema_id,
             columns=columns_of(reader, entry.schema_id),
             last_completed=entry,
@@ -82,6 +89,7 @@ def open_state(reader: LogReader) -> TableState:
             newest=newest,
             sha256=last.sha256,
             watermark=entry.watermark,
+            cursor_field=entry.cursor_field,
             schema_id=entry.schema_id,
             columns=columns_of(reader, entry.schema_id),
             last_completed=_completed(reader, entry.last_completed),
@@ -101,6 +109,7 @@ def open_state(reader: LogReader) -> TableState:
         newest=newest,
         sha256=last.sha256,
         watermark=latest(started.watermark, *(one.watermark for one in entries if isinstance(one, ChunkEntry) and one.watermark_final)),
+        cursor_field=started.cursor_field,
         schema_id=schema_id,
         columns=_columns(stored, schema_id) or columns_of(reader, schema_id),
         open=_open_run(first, started, entries),

@@ -81,8 +81,8 @@ def run(
     def work(flow: Flow, selection: Selection) -> Outcome:
         options = ExtractOptions(
             run_date=given.instant("--run-date", run_date),
-            from_=given.instant("--from", from_),
-            to=given.instant("--to", to),
+            from_=given.bound("--from", from_),
+            to=given.bound("--to", to),
             full_refresh=full_refresh,
             take_over=take_over,
         )
@@ -125,8 +125,8 @@ def extract(
             raise ConfigError([Problem(path="--select", message="there is no source to extract: another pipeline lands these tables")])
         options = ExtractOptions(
             run_date=given.instant("--run-date", run_date),
-            from_=given.instant("--from", from_),
-            to=given.instant("--to", to),
+            from_=given.bound("--from", from_),
+            to=given.bound("--to", to),
             full_refresh=full_refresh,
             take_over=take_over,
         )

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from medallion.cli.terminal import Terminal
+from medallion.config.bound import Bound, parse_bound
 from medallion.config.load import DEFAULT, Loaded, load
 from medallion.config.overlay import API_RPS, ASYNC_HTTP
 from medallion.config.scope import beyond_premises
@@ -88,6 +89,16 @@ def read(
 def names(select: Sequence[str] | None) -> list[str]:
     """The names of ``--select``, which may stand behind commas too."""
     return [name.strip() for given in select or () for name in given.split(",") if name.strip()]
+
+
+def bound(option: str, text: str | None) -> Bound | None:
+    """What an end of a range on the command line means: a date, an instant or a number. Raises ConfigError, naming the option."""
+    if text is None:
+        return None
+    try:
+        return parse_bound(text)
+    except ValueError as error:
+        raise ConfigError([Problem(path=option, message=f"{error}; or a number")]) from error
 
 
 def instant(option: str, text: str | None) -> datetime | None:

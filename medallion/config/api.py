@@ -15,23 +15,32 @@ from medallion.config.secret import WITHIN, check_reference
 from medallion.config.values import Duration, Section, Size, parse_duration, parse_size
 
 
+def _param_format(text: str) -> str:
+    if text not in PARAM_FORMATS and "%" not in text:
+        raise ValueError(f"must be one of {', '.join(PARAM_FORMATS)} or a pattern such as %Y-%m-%d, got {text!r}")
+    return text
+
+
+PARAM_FORMATS = ("iso", "date", "epoch", "epoch_ms")
+
+
 class ApiIncremental(Incremental):
-    """Only what is new: the bounds of a run go into two parameters of its requests."""
+    """Only what is new: the bounds of a run go into its requests as parameters, or where {incremental.start} and {incremental.end} are."""
 
-    start_param: str
-    """Parameter that carries the start, which is included."""
+    start_param: str | None = None
+    """Parameter that carries the start, which is included; not needed where {incremental.start} stands somewhere."""
     end_param: str | None = None
-    """Parameter that carries the end, which is not included; windows need it."""
-
-    @property
-    def has_end(self) -> bool:
-        """Whether there is a parameter for the end."""
-        return self.end_param is not None
+    """Parameter that carries the end, which is not included; windows need it, or {incremental.end}."""
+    param_format: Annotated[str, AfterValidator(_param_format)] = "iso"
+    """How instants are spelled in requests: iso (2013-01-01T00:00:00Z), date, epoch, epoch_ms, or a pattern such as %Y-%m-%d %H:%M."""
+    field_format: Literal["iso", "epoch", "epoch_ms"] = "iso"
+    """How the cursor field holds instants: as ISO 8601 or a timestamp; or as seconds or milliseconds since 1970."""
 
     @model_validator(mode="after")
-    def _windows_have_ends(self) -> ApiIncremental:
-        if self.window is not None and self.end_param is None:
-            raise ValueError("window needs end_param: without it a window has no end")
+    def _numbers_have_one_spelling(self) -> ApiIncremental:
+        for name in ("param_format", "field_format"):
+            if self.by_number and getattr(self, name) != "iso":
+                raise ValueError(f"{name} says nothing where initial_value is a number: give an instant, or take it out")
         return self
 
 

@@ -64,6 +64,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "end_value": ("end_datetime", "end_date"),
     "start_param": ("start_time_option", "since_param"),
     "end_param": ("end_time_option", "until_param"),
+    "param_format": ("datetime_format", "start_datetime_format", "date_format", "format"),
+    "field_format": ("cursor_datetime_formats", "cursor_format"),
     "lookback": ("lag", "lookback_window", "overlap"),
     "window": ("step", "chunk_size", "window_size", "slice"),
     "sorted": ("row_order", "is_sorted"),

@@ -10,7 +10,7 @@ from medallion.config.api import Api
 from medallion.config.auth import AUTH_GROUP, ApiKeyAuth, CustomAuth
 from medallion.config.custom import SOURCE_GROUP, is_module_class
 from medallion.config.db import Db
-from medallion.config.filled import placeholders
+from medallion.config.filled import END, START, names_end, placeholders
 from medallion.config.node import Path
 from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
 from medallion.config.records import Csv
@@ -107,8 +107,9 @@ def _of_api(api: Api) -> Iterator[Breach]:
             if text.startswith("secret:") or name.lower() in telling:
                 yield (section, name), "credentials stand only in auth, such as {type: api_key, name: X-Api-Key, value: secret:env:NAME}"
     for path, text in ((("endpoint",), api.endpoint or ""), *((("params", name), str(value)) for name, value in api.params.items())):
-        for unknown in re.findall(r"\{(?!run\.date\}|parent\.)([A-Za-z_]+\.[A-Za-z_.]+)\}", text):
+        for unknown in re.findall(r"\{(?!run\.date\}|parent\.|incremental\.)([A-Za-z_]+\.[A-Za-z_.]+)\}", text):
             yield path, f"{{{unknown}}} is not known here; {{run.date}} is"
+    yield from _of_bounds(api)
     yield from _of_records(api)
     for host in api.credential_hosts:
         if host not in api.allowed_hosts:
@@ -129,6 +130,25 @@ def _of_records(api: Api) -> Iterator[Breach]:
             yield ("pagination", name), f"leads to nothing in {api.records_format}: only page, offset and link go without the body"
 
 
+def _of_bounds(api: Api) -> Iterator[Breach]:
+    """A range is asked for from its start; windows, up to their ends."""
+    asked = api.incremental
+    named = [(path, name) for path, name in placeholders(api) if name.startswith("incremental.")]
+    for path, name in named:
+        if name not in (START, END):
+            yield path, f"{{{name}}} is not known here; {{{START}}} and {{{END}}} are"
+        elif asked is None:
+            yield path, f"{{{name}}} needs incremental: {{cursor_field: …, initial_value: …}}"
+        elif name == END and asked.by_number and asked.end_value is None:
+            yield path, f"{{{END}}} needs incremental.end_value where the cursor is a number: no other end is known"
+    if asked is None:
+        return
+    if asked.start_param is None and not any(name == START for _, name in named):
+        yield ("incremental", "start_param"), f"required: the parameter that carries the start; or write {{{START}}} where it belongs"
+    if asked.window is not None and not names_end(api):
+        yield ("incremental", "window"), f"needs end_param, or {{{END}}} somewhere: without it a window has no end"
+
+
 def _of_parent(source: Source) -> Iterator[Breach]:
     """Requests name the fields of a parent's records that are taken, and at least one of them."""
     parent, api = source.parent, source.api
@@ -136,7 +156,7 @@ def _of_parent(source: Source) -> Iterator[Breach]:
         if parent is not None:
             yield ("parent",), f"says nothing for type {source.type}: requests of an api are made from another source's records"
         return
-    used = list(placeholders(api))
+    used = [(path, name.removeprefix("parent.")) for path, name in placeholders(api) if name.startswith("parent.")]
     for path, name in used:
         if parent is None:
             yield ("api", *path), "{parent.…} needs parent: {source: …, fields: […]}"

@@ -12,10 +12,11 @@ from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 import msgspec
 
 from medallion.clock import Clock
-from medallion.config.api import Api
+from medallion.config.api import Api, ApiIncremental
+from medallion.config.filled import END, START
 from medallion.config.secret import SecretResolver
 from medallion.config.source import Source
-from medallion.config.values import RUN_DATE, show_instant
+from medallion.config.values import RUN_DATE
 from medallion.errors import ConfigError, NotYetError, OriginError, PageError, Problem, SourceError
 from medallion.source.auth import Anonymous, Auth, Flow
 from medallion.source.authorise import authorise
@@ -28,6 +29,7 @@ from medallion.source.paginate import PAST_END, Paginator
 from medallion.source.place import filled, spelled, with_param
 from medallion.source.protocol import Position, Window
 from medallion.source.request import Answer, Request, origin
+from medallion.source.wording import worded
 
 MOST_REDIRECTS = 5
 MISSING = frozenset({404, 410})
@@ -46,8 +48,7 @@ class Endpoint:
     auth: Auth
     paginator: Paginator
     decoder: RecordDecoder
-    start_param: str | None
-    end_param: str | None
+    incremental: ApiIncremental | None
     allowed: frozenset[str] = frozenset()
     trusted: frozenset[str] = frozenset()
     on_missing: Literal["skip", "fail"] | None = None
@@ -60,11 +61,18 @@ class Endpoint:
 
         Raises SourceError for a value of *parent* that would lead to another path.
         """
-        request = self.base if parent is None else filled(self.base, parent)
-        if self.start_param is not None and window.start is not None:
-            request = with_param(request, self.start_param, show_instant(window.start))
-        if self.end_param is not None and window.end is not None:
-            request = with_param(request, self.end_param, show_instant(window.end))
+        values = {f"parent.{name}": value for name, value in (parent or {}).items()}
+        asked, bounds = self.incremental, dict[str, str | int | float]()
+        if asked is not None:
+            if window.start is not None:
+                bounds[START] = worded(window.start, asked.param_format, end=False)
+            if window.end is not None:
+                bounds[END] = worded(window.end, asked.param_format, end=True)
+        request = filled(self.base, values | bounds) if values or bounds else self.base
+        if asked is not None:
+            for param, key in ((asked.start_param, START), (asked.end_param, END)):
+                if param is not None and key in bounds:
+                    request = with_param(request, param, bounds[key])
         return request
 
     def request(self, lane: Request, position: Position) -> Request:
@@ -182,8 +190,7 @@ def endpoint(source: Source, resolver: SecretResolver, *, clock: Clock, logical_
         trusted=frozenset(map(origin, api.credential_hosts)),
         paginator=rule,
         decoder=_decoder(source, api, rule),
-        start_param=api.incremental.start_param if api.incremental else None,
-        end_param=api.incremental.end_param if api.incremental else None,
+        incremental=api.incremental,
         on_missing=None if source.parent is None else source.parent.on_missing,
         mask=getattr(resolver, "mask", str),
     )

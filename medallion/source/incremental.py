@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from decimal import Decimal
 from functools import total_ordering
 from typing import Any, Literal
 
 import msgspec
 
+from medallion.config.bound import Bound, Span, is_before, moved, show_bound
 from medallion.config.incremental import Incremental
 from medallion.config.secret import PREFIX
 from medallion.config.source import Source
-from medallion.config.values import parse_instant
 from medallion.errors import ConfigError, Problem, SourceError
 from medallion.source.protocol import Lane, Window
 
@@ -35,26 +35,30 @@ def first_lanes(incremental: Incremental | None, now: datetime) -> list[Lane]:
     """What a first run that opens *now* asks for; raises ConfigError for too many windows."""
     if incremental is None:
         return lanes(Window(start=None, end=None), None)
-    end = now if incremental.end_value is None else parse_instant(incremental.end_value)
-    return lanes(Window(start=parse_instant(incremental.initial_value), end=end), incremental.window)
+    end = incremental.last or (None if incremental.by_number else now)
+    return lanes(Window(start=incremental.initial, end=end), incremental.window)
 
 
-def lanes(bounds: Window, window: timedelta | None) -> list[Lane]:
+def lanes(bounds: Window, window: Span | None) -> list[Lane]:
     """*bounds* cut into windows of that length, oldest first; the same bounds always give the same lanes and names.
 
     Without a window, or with an open side, there is one lane; an empty range has none. Raises ConfigError for too many windows.
     """
-    if bounds.start is not None and bounds.end is not None and bounds.start >= bounds.end:
+    if bounds.start is not None and bounds.end is not None and not is_before(bounds.start, bounds.end):
         return []
     if window is None or bounds.start is None or bounds.end is None:
         return [Lane(name=WHOLE, window=bounds)]
-    if window <= timedelta(0) or (bounds.end - bounds.start) / window > MOST_WINDOWS:
-        sentence = f"cuts {bounds.start:%Y-%m-%d} to {bounds.end:%Y-%m-%d} into more than {MOST_WINDOWS} windows; make it longer"
-        raise ConfigError([Problem(path="incremental.window", message=sentence)])
     cut: list[Lane] = []
     start = bounds.start
-    while start < bounds.end:
-        end = min(start + window, bounds.end)
+    while is_before(start, bounds.end):
+        if len(cut) == MOST_WINDOWS or not window:
+            sentence = f"cuts {_short(bounds.start)} to {_short(bounds.end)} into more than {MOST_WINDOWS} windows; make it longer"
+            raise ConfigError([Problem(path="incremental.window", message=sentence)])
+        try:
+            end = moved(start, window)
+        except ValueError:  # there is no later instant
+            end = bounds.end
+        end = end if is_before(end, bounds.end) else bounds.end
         cut.append(Lane(name=_window_name(start), window=Window(start=start, end=end)))
         start = end
     return cut
@@ -144,7 +148,13 @@ def _open(value: Any) -> Any:
     return PREFIX if isinstance(value, str) and value.startswith(PREFIX) else value
 
 
-def _window_name(start: datetime) -> str:
+def _short(bound: Bound) -> str:
+    return f"{bound:%Y-%m-%d}" if isinstance(bound, datetime) else show_bound(bound)
+
+
+def _window_name(start: Bound) -> str:
+    if not isinstance(start, datetime):
+        return f"from {show_bound(start)}"
     start = start.astimezone(timezone.utc)
     return f"{start:%Y%m%dT%H%M%S}{f'.{start.microsecond:06d}' if start.microsecond else ''}Z"
 

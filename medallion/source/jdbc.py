@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from medallion.config.bound import show_bound
 from medallion.config.db import Db
 from medallion.config.names import closest
-from medallion.config.values import parse_instant, show_instant
+from medallion.config.values import parse_instant
 from medallion.errors import AuthError, MedallionError, SourceError, SourceUnavailable
 from medallion.events import Listener, Noticed
 from medallion.source.protocol import DONE, Frame, Lane, Window
@@ -113,7 +114,7 @@ class JdbcFrames:
             inside = f"SELECT * FROM ({relation(self.db)}) AS {quoted('rows')}{self._where(lane.window, kinds)}"
             asked = f"SELECT {', '.join(columns)} FROM ({inside}) AS {quoted('inside')}"
             start = lane.window.start
-            position = {} if start is None else {"start": show_instant(start)}
+            position = {} if start is None else {"start": show_bound(start)}
             yield Frame(lane=lane.name, position=position, next=DONE, rows=self._parts(spark, asked, inside, kinds))
 
     def failure(self, said: str) -> MedallionError | None:

@@ -19,7 +19,7 @@ def spelled(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def with_param(request: Request, name: str, value: str | int) -> Request:
+def with_param(request: Request, name: str, value: str | float) -> Request:
     """*request* with one parameter: in the JSON body if that has the (dotted) key *name* already, otherwise in the query."""
     if request.body is not None and _has(msgspec.json.decode(request.body), name.split(".")):
         return with_json(request, name, value)
@@ -44,13 +44,14 @@ def with_json(request: Request, path: str, value: Any) -> Request:
 
 
 def filled(request: Request, fields: Mapping[str, Any]) -> Request:
-    """*request* with the values of *fields* for ``{parent.name}`` in path, query, headers and body, where a value alone keeps its type.
+    """*request* with the values of *fields* in path, query, headers and body, where a value alone keeps its type.
 
-    In the path a value is one segment, or a part of one: SourceError where it would be none, or one that leads elsewhere.
+    *fields* are by what stands in braces, ``parent.name`` or ``incremental.start``; others stay as they are. In the path a value is
+    one segment, or a part of one: SourceError where it would be none, or one that leads elsewhere.
     """
 
     def text(template: str) -> str:
-        return PLACEHOLDER.sub(lambda found: spelled(fields[found[1]]), template)
+        return PLACEHOLDER.sub(lambda found: spelled(fields[found[1]]) if found[1] in fields else found[0], template)
 
     def value(template: Any) -> Any:
         if isinstance(template, dict):
@@ -60,7 +61,7 @@ def filled(request: Request, fields: Mapping[str, Any]) -> Request:
         if not isinstance(template, str):
             return template
         alone = PLACEHOLDER.fullmatch(template)
-        return fields[alone[1]] if alone is not None else text(template)
+        return fields[alone[1]] if alone is not None and alone[1] in fields else text(template)
 
     parts = urlsplit(request.url)
     headers = tuple((name, text(given)) for name, given in request.headers)
@@ -76,9 +77,9 @@ def filled(request: Request, fields: Mapping[str, Any]) -> Request:
 
 
 def _segment(template: str, fields: Mapping[str, Any], request: Request) -> str:
-    whole = PLACEHOLDER.sub(lambda found: quote(spelled(fields[found[1]]), safe=""), template)
+    whole = PLACEHOLDER.sub(lambda found: quote(spelled(fields[found[1]]), safe="") if found[1] in fields else found[0], template)
     if whole != template and whole in ("", ".", ".."):
-        raise SourceError(f"{request.shown}: the values {dict(fields)!r} of a parent's record make no path; leave it out by parent.where")
+        raise SourceError(f"{request.shown}: the values {dict(fields)!r} make no path; leave such records out by parent.where")
     return whole
 
 

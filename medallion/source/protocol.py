@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from medallion.config.bound import Bound
 from medallion.errors import MedallionError
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ DONE: Position = {"done": True}
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A half-open range ``[start, end)`` of the cursor field; None: unbounded."""
+    """A half-open range ``[start, end)`` of the cursor field, of instants or of numbers (Decimal); None: unbounded."""
 
-    start: datetime | None
-    end: datetime | None
+    start: Bound | None
+    end: Bound | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,9 @@ def relation(db: Db) -> str:
 
 def range_of(column: str, kind: Kind, window: Window) -> str:
     """The condition for rows of ``[start, end)``, an open side left out; *kind* is the column's type as Spark has it."""
-    sides = [f"{quoted(column)} {sign} {_moment(at, kind)}" for sign, at in ((">=", window.start), ("<", window.end)) if at is not None]
+    sides = [
+        f"{quoted(column)} {sign} {_moment(at, kind)}" for sign, at in ((">=", window.start), ("<", window.end)) if isinstance(at, datetime)
+    ]
     return " AND ".join(sides) or "true"
 
 

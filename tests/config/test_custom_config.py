@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from medallion.config.filled import has_end
+
 SHOP = """\
 config_version: 1
 run: {allow_classes: ["shop.sources:Orders"]}
@@ -26,7 +28,7 @@ def test_a_custom_source_is_loaded(loaded) -> None:
 
     assert source.custom.options == {"url": "http://127.0.0.1", "token": "secret:env:TOKEN", "deep": [{"a": 1}]}
     assert source.incremental is source.custom.incremental
-    assert source.incremental.has_end
+    assert has_end(source)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def test_a_custom_source_is_loaded(loaded) -> None:
         ("custom.options=5", "custom.options", "mapping"),
         ("custom.options={a: {b: ['secret:vault:x']}}", "custom.options", "reference"),
         ("custom.clas=a", "custom.clas", "did you mean class?"),
-        ("custom.incremental.window=0s", "custom.incremental", "longer than 0s"),
+        ("custom.incremental.window=0s", "custom.incremental", "longer than 0"),
         ("custom.incremental.start_param=a", "custom.incremental.start_param", "unknown key"),
         ("load_pattern=full", "custom.incremental", "complete snapshot"),
         ("custom=null", "custom", "required"),

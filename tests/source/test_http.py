@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -72,6 +73,24 @@ def test_windows_become_start_and_end_parameters() -> None:
     later = datetime(2013, 1, 8, 0, 0, 0, 5, tzinfo=timezone.utc)
     assert asked.lane(Window(start=DAY, end=later)).params == (("since", "2013-01-01T00:00:00Z"), ("until", "2013-01-08T00:00:00.000005Z"))
     assert asked.lane(Window(start=DAY, end=None)).params == (("since", "2013-01-01T00:00:00Z"),)
+
+
+def test_bounds_stand_where_their_places_are() -> None:
+    """In path, query and body; a number alone in the body stays one."""
+    incremental = {"cursor_field": "id", "initial_value": 0, "end_value": 10, "end_param": "until"}
+    body = {"range": {"from": "{incremental.start}", "says": "[{incremental.start}, {incremental.end})"}}
+    asked = made(endpoint="/a/{incremental.start}", method="POST", json=body, params={"x": "{incremental.end}"}, incremental=incremental)
+    lane = asked.lane(Window(start=Decimal(5), end=Decimal("7.5")))
+    assert lane.target.partition("/a/")[2] == "5?x=7.5&until=7.5"
+    assert lane.body == b'{"range":{"from":5,"says":"[5, 7.5)"}}'
+
+
+def test_instants_are_spelled_as_configured() -> None:
+    """In a coarser spelling the end is rounded up."""
+    incremental = {"cursor_field": "at", "initial_value": "2013-01-01", "start_param": "since", "end_param": "until"}
+    lane = Window(start=DAY, end=datetime(2013, 1, 2, 0, 0, 0, 5, tzinfo=timezone.utc))
+    assert made(incremental=incremental | {"param_format": "date"}).lane(lane).params == (("since", "2013-01-01"), ("until", "2013-01-03"))
+    assert made(incremental=incremental | {"param_format": "epoch"}).lane(lane).params == (("since", "1356998400"), ("until", "1357084801"))
 
 
 def test_parameters_go_into_the_body_where_it_has_their_key() -> None:

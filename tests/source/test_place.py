@@ -52,7 +52,7 @@ def test_fields_of_a_parent_stand_wherever_they_are_named() -> None:
         headers=(("X-Of", "no {parent.id}"),),
         body=b'{"id":"{parent.id}","say":"{parent.id}!","deep":[{"name":"{parent.name}"}],"{parent.id}":null}',
     )
-    made = filled(template, {"id": 7, "name": "a/b ?&\u00e9"})
+    made = filled(template, {"parent.id": 7, "parent.name": "a/b ?&\u00e9"})
     assert made.target == "http://h/a/7/b-a%2Fb%20%3F%26%C3%A9?of=a%2Fb%20%3F%26%C3%A9&all=1"
     assert made.headers == (("X-Of", "no 7"),)
     assert made.body == '{"id":7,"say":"7!","deep":[{"name":"a/b ?&\u00e9"}],"{parent.id}":null}'.encode()
@@ -62,11 +62,19 @@ def test_fields_of_a_parent_stand_wherever_they_are_named() -> None:
 def test_no_value_leads_to_another_path(value: str) -> None:
     """A segment that is nothing, or means another one, is refused with the value; as part of a segment it is harmless."""
     with pytest.raises(SourceError, match="make no path"):
-        filled(Request(url="http://h/a/{parent.id}/b"), {"id": value})
-    assert filled(Request(url="http://h/a/x{parent.id}"), {"id": value}).url == f"http://h/a/x{value}"
+        filled(Request(url="http://h/a/{parent.id}/b"), {"parent.id": value})
+    assert filled(Request(url="http://h/a/x{parent.id}"), {"parent.id": value}).url == f"http://h/a/x{value}"
 
 
 def test_no_value_breaks_a_header() -> None:
     """A line break would begin another one."""
     with pytest.raises(SourceError, match="line break"):
-        filled(Request(url="http://h/a", headers=(("X-Of", "{parent.id}"),)), {"id": "a\r\nX: b"})
+        filled(Request(url="http://h/a", headers=(("X-Of", "{parent.id}"),)), {"parent.id": "a\r\nX: b"})
+
+
+def test_what_is_not_known_yet_stays_as_it_is() -> None:
+    """And a value that looks like a place for another one is none: all are filled in at once."""
+    template = Request(url="http://h/{parent.id}/{incremental.start}", params=(("a", "{incremental.end}"),))
+    made = filled(template, {"parent.id": "{incremental.start}"})
+    assert made.url == "http://h/%7Bincremental.start%7D/{incremental.start}"
+    assert made.params == (("a", "{incremental.end}"),)
