@@ -23,10 +23,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], *, ready: str, environ: Mapping[str, str] | None = None) -> Iterator[str]:
+def running(command: Sequence[str | Path], *, ready: str, environ: Mapping[str, str] | None = None, patience: float = 20) -> Iterator[str]:
     """A program that serves while inside, from the line that holds *ready*; gives that line.
 
-    Raises RuntimeError with its last words where it ends before.
+    In the end it has *patience* seconds to end by itself. Raises RuntimeError with its last words where it ends before.
     """
     process = subprocess.Popen(
         [str(part) for part in command],
@@ -52,6 +52,6 @@ def running(command: Sequence[str | Path], *, ready: str, environ: Mapping[str, 
         finally:
             process.terminate()
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=patience)
             except subprocess.TimeoutExpired:
                 process.kill()

@@ -47,6 +47,12 @@ class Service:
         """The same for a provider."""
         return Access(connection=Connection.model_validate(self.connection), resolver=Secrets(environ=self.environ))
 
+    @property
+    def flags(self) -> list[str]:
+        """The same for the command line."""
+        sections = {kind: settings for kind, settings in self.connection.items() if isinstance(settings, dict)}
+        return [f"--set=platform.connection.{kind}.{name}={value}" for kind, told in sections.items() for name, value in told.items()]
+
     def behind(self, url: str) -> Service:
         """The same store, reached by another address."""
         return Service(root=self.root, connection=_replaced(self.connection, self.url, url), environ=self.environ, url=url)
@@ -106,7 +112,7 @@ def azure() -> Iterator[Service]:
         "--skipApiVersionCheck",
         "--silent",
     ]
-    with running(command, ready="successfully listens on") as said:
+    with running(command, ready="successfully listens on", patience=0.5) as said:  # it waits for connections that nobody closes
         url = said.split()[-1]
         service = Service(
             root=f"abfs://{BUCKET}@{AZURITE_ACCOUNT}.dfs.core.windows.net",
