@@ -51,8 +51,10 @@ class S3FileSystem:
                 f"{root}: the storage provider 's3' needs boto3: pip install 'medallion-foundry[s3]' (or storage_backend: hadoop)"
             ) from error
         settings = access.connection.s3
+        # By itself the SDK keeps the bucket out of the host's name wherever there is an endpoint.
+        style = "path" if settings.in_path else "auto" if settings.path_style is None else "virtual"
         config = Config(
-            s3={"addressing_style": "path" if settings.in_path else "auto"},
+            s3={"addressing_style": style},
             retries={"mode": "standard", "total_max_attempts": 1},  # asking again is the business of ResilientFileSystem
             max_pool_connections=32,
             connect_timeout=CONNECT_SECONDS,

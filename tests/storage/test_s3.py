@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from urllib3.exceptions import ProtocolError
 
 from medallion import errors
@@ -62,6 +63,44 @@ def test_a_listing_that_breaks_off_is_a_passing_trouble() -> None:
 
 
 KEYS = {"access_key": "secret:env:KEY", "secret_key": "secret:env:SECRET"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "url", "region"),
+    [
+        ({"endpoint": "http://minio.lan:9000"}, "http://minio.lan:9000/lake/bronze/a", "us-east-1"),
+        ({"endpoint": "https://rgw.lan", "region": "default"}, "https://rgw.lan/lake/bronze/a", "default"),
+        (
+            {"endpoint": "https://0a1b.r2.cloudflarestorage.com", "region": "auto"},
+            "https://0a1b.r2.cloudflarestorage.com/lake/bronze/a",
+            "auto",
+        ),
+        ({"endpoint": "https://s3.store.lan", "path_style": False}, "https://lake.s3.store.lan/bronze/a", "us-east-1"),
+        ({"region": "eu-central-1"}, "https://lake.s3.eu-central-1.amazonaws.com/bronze/a", "eu-central-1"),
+        ({"region": "eu-central-1", "path_style": True}, "https://s3.eu-central-1.amazonaws.com/lake/bronze/a", "eu-central-1"),
+    ],
+    ids=["MinIO", "Ceph", "R2", "names of buckets", "Amazon", "Amazon, in the path"],
+)
+def test_a_connection_leads_to_the_address_that_each_store_wants(settings: dict[str, Any], url: str, region: str) -> None:
+    """Bucket in the path or in the host's name, signed for the region; a creation is conditional and has no checksum behind its body.
+
+    Trailing checksums, which boto3 sends by default, are refused by stores that do not know them.
+    """
+    fs = S3FileSystem.opened(ROOT, _access({**settings, **KEYS}))
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, {}, SimpleNamespace(stream=lambda *_a, **_k: iter([b""])))
+
+    fs._client.meta.events.register("before-send.s3", answer)
+    fs.put_if_absent("a", b"some bytes")
+    (request,) = sent
+    headers = {name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()}
+    assert request.url == url
+    assert f"/{region}/s3/aws4_request" in headers["authorization"]
+    assert headers["if-none-match"] == "*"
+    assert not [name for name in headers if name.startswith("x-amz-checksum") or name in ("x-amz-trailer", "content-encoding")]
 
 
 def _access(s3: dict[str, Any]) -> Access:
