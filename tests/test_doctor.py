@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -23,6 +24,10 @@ from medallion.storage.proven import MARK, ProvenFileSystem
 from medallion.testing.clock import FakeClock
 from medallion.testing.process import free_port
 from medallion.testing.server import Reply, pages, serve
+from medallion.testing.services import Service
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PIPELINE = """
 config_version: 1
@@ -209,6 +214,31 @@ def test_a_database_is_only_knocked_at(look: Look) -> None:
 
     assert said(there, "source orders")[0][0] == "ok"
     assert said(gone, "source orders")[0][0] == "fail"
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("store", ["s3_service", "azure_service"])
+def test_real_stores_are_raced_on_and_their_clocks_read(look: Look, request: pytest.FixtureRequest, store: str) -> None:
+    """By the connection of the configuration."""
+    service: Service = request.getfixturevalue(store)
+    root = f"{service.root}/doctor-{store}"
+    sets = [
+        f"platform.connection={json.dumps(service.connection)}",
+        *(f"platform.{one}.root={root}" for one in ("bronze", "silver", "state")),
+    ]
+    checkup = look(*sets, environ={**service.environ, "TOKEN": "x"})
+
+    assert checkup.exit_status == 0
+    assert [verdict for verdict, _ in said(checkup, "bronze and silver and state")] == ["ok"]
+
+
+@pytest.mark.spark
+def test_with_a_session_roots_that_need_it_are_raced_on_too(look: Look, spark: SparkSession) -> None:
+    """As ``--spark`` does."""
+    checkup = look("platform.bronze.storage_backend=hadoop", session=spark)
+
+    assert said(checkup, "bronze")[0][0] == "ok"
+    assert said(checkup, "session")[0][0] == "ok"
 
 
 def test_no_pyspark_is_imported() -> None:
