@@ -42,6 +42,8 @@ class TableStatus:
     table: str
     newest: int
     watermark: str | None
+    parents: int | None
+    """How many parents have a watermark of their own; None: there is one for the table, or none."""
     columns: Mapping[str, str]
     """Column name to landing type, in order."""
     schema_id: int | None
@@ -91,6 +93,7 @@ def table_status(fs: FileSystem, layout: BronzeLayout) -> TableStatus:
         table=layout.table,
         newest=state.newest,
         watermark=state.watermark,
+        parents=None if state.watermarks is None else state.watermarks.parents,
         columns={name: str(kind) for name, kind in state.columns.items()},
         schema_id=state.schema_id,
         last=last,

@@ -81,6 +81,7 @@ def land(
             backfill=True,
             watermark=state.watermark,
             cursor_field=state.cursor_field,
+            watermarks=state.watermarks,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
             writer=this_process(),
@@ -132,6 +133,7 @@ def _close_open(writer: LogWriter, state: TableState, layout: BronzeLayout, *, b
             why="it was killed while rows of a quarantine landed again",
             watermark=state.watermark,
             cursor_field=state.cursor_field,
+            watermarks=state.watermarks,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
         )

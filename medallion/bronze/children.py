@@ -12,7 +12,8 @@ import msgspec
 from medallion.bronze.entry import ParentCut
 from medallion.bronze.parents import ParentTable
 from medallion.bronze.roster import Roster
-from medallion.source.protocol import DONE, Lane, LaneSource, Page, Position
+from medallion.config.bound import Bound, is_before
+from medallion.source.protocol import DONE, Lane, LaneSource, Page, Position, Window
 
 
 @dataclass(kw_only=True)
@@ -35,6 +36,10 @@ class Front:
         """The front as it stands in the log."""
         return {"next": self.next, "open": {str(number): None if where is None else dict(where) for number, where in self.open.items()}}
 
+    def is_done(self, number: int) -> bool:
+        """Whether all pages of the parent *number* are there."""
+        return number < self.next and number not in self.open
+
     def pass_page(self, number: int, following: Position) -> None:
         """A page of the parent *number* is there; its lane goes on at *following*."""
         for skipped in range(self.next, number):
@@ -53,8 +58,13 @@ class Children:
     inner: LaneSource
     table: ParentTable
 
-    def of(self, cut: ParentCut, roster: Roster, notice: Callable[[str], None]) -> ChildPages:
-        """The pages for the records up to *cut*, which are all in *roster* then."""
+    def of(
+        self, cut: ParentCut, roster: Roster, notice: Callable[[str], None], since: Callable[[str | None], Bound] | None = None
+    ) -> ChildPages:
+        """The pages for the records up to *cut*, which are all in *roster* then.
+
+        *since* says where requests for a parent start, by its watermark; None: where the lane does.
+        """
         without = 0
         for keys in self.table.keys(cut):
             roster.add(key for key in keys if key is not None)
@@ -62,7 +72,7 @@ class Children:
         if without:
             fields = ", ".join(self.table.parent.fields)
             notice(f"nothing is asked for {without} of the records of {cut.source}, which have no value in {fields}")
-        return ChildPages(inner=self.inner, table=self.table, roster=roster, notice=notice)
+        return ChildPages(inner=self.inner, table=self.table, roster=roster, notice=notice, since=since)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +83,7 @@ class ChildPages:
     table: ParentTable
     roster: Roster
     notice: Callable[[str], None]
+    since: Callable[[str | None], Bound] | None = None
 
     def pages(self, lanes: Sequence[Lane]) -> Iterator[Page]:
         """See PageSource."""
@@ -90,7 +101,7 @@ class ChildPages:
                     missing += page.missing
                     following = DONE if front.next > count and not front.open else front.position
                     records = self._with_parent(int(page.lane), page.records) if parent.include else page.records
-                    yield replace(page, lane=lane.name, position=before, next=following, records=records)
+                    yield replace(page, lane=lane.name, position=before, next=following, records=records, parent=int(page.lane))
                     before = following
             finally:
                 if missing:
@@ -99,9 +110,17 @@ class ChildPages:
     def _each(self, lane: Lane, front: Front) -> Iterator[Lane]:
         """The lanes of the parents that are not done: those that were begun, then the others."""
         for number, key in self.roster.some(sorted(front.open)).items():
-            yield Lane(name=str(number), window=lane.window, position=front.open[number], parent=self._fields(key))
+            yield Lane(name=str(number), window=self._window(lane, key), position=front.open[number], parent=self._fields(key))
         for number, key in self.roster.since(front.next):
-            yield Lane(name=str(number), window=lane.window, parent=self._fields(key))
+            yield Lane(name=str(number), window=self._window(lane, key), parent=self._fields(key))
+
+    def _window(self, lane: Lane, key: str) -> Window:
+        """The range of a parent: from its own watermark on, where the lane has no start for all of them."""
+        end = lane.window.end
+        if lane.window.start is not None or self.since is None:
+            return lane.window
+        start = self.since(self.roster.mark(key))
+        return Window(start=end if end is not None and is_before(end, start) else start, end=end)
 
     def _fields(self, key: str) -> Mapping[str, Any]:
         return dict(zip(self.table.parent.fields, msgspec.json.decode(key), strict=True))

@@ -41,6 +41,8 @@ class ReadyChunk:
     json_bytes: int
     resume: Mapping[str, Position]
     asked: Asked
+    candidates: Mapping[int, str] = field(default_factory=dict)
+    """The highest cursor value of each parent with rows, by the parent's number."""
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from medallion import events
-from medallion.bronze.entry import RunCompleted
+from medallion.bronze.entry import Marks, RunCompleted
 from medallion.bronze.metadata import write_metadata
 from medallion.bronze.opening import Opened
 from medallion.bronze.state import TableState
@@ -35,8 +35,9 @@ def close(
     candidate: Bound | None,
     content: str | None,
     same_as: str | None,
+    watermarks: Marks | None = None,
 ) -> tuple[RunCompleted, int]:
-    """The run is completed in the log, at the version that is given back.
+    """The run is completed in the log, at the version that is given back. *watermarks* are those of parents; None: as they were.
 
     *rows* and *chunks* are this attempt's, *candidate* is the highest cursor value before the run's end. A backfill moves no watermark.
     """
@@ -57,6 +58,7 @@ def close(
         same_as=same_as,
         same_as_version=None if same_as is None else _original(opened.state),
         cursor_field=started.cursor_field,
+        watermarks=watermarks or started.watermarks,
     )
     return completed, opened.writer.append(completed).version
 

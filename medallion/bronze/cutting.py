@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from medallion.bronze.arrow import Parsed, RecordReader
 from medallion.bronze.chunk import OpenChunk, ReadyChunk
 from medallion.bronze.spooler import Sink
-from medallion.bronze.watermark import CursorWatch
+from medallion.bronze.watermark import CursorWatch, KinWatch
 from medallion.clock import Clock
 from medallion.errors import QualityError
 from medallion.schema import Type
@@ -52,6 +52,8 @@ class Cutter:
     watch: CursorWatch | None
     content: ContentHash | None
     notice: Callable[[str], None]
+    kin: KinWatch | None = None
+    """In place of *watch*, where each parent has a cursor of its own."""
     changes: tuple[str, ...] = ()
     """Of the schema, since the last chunk with rows: those of the declaration, at first."""
     pages: int = 0
@@ -126,6 +128,8 @@ class Cutter:
         self.rescued += parsed.rescued
         if self.watch is not None:
             self.watch.observe(parsed.table, self._columns)
+        if self.kin is not None:
+            self.kin.observe(parsed.table, self._columns, [(page.parent, len(page.records)) for page, _ in pages])
         if parsed.plan is not None:
             self.changes += parsed.plan.changes
             for note in parsed.plan.notes:
@@ -143,4 +147,4 @@ class Cutter:
             self.changes = ()
         ready = self.chunk.close(self._columns, self.sink.close, changes)
         if ready is not None:
-            yield ready
+            yield ready if self.kin is None else replace(ready, candidates=self.kin.take())

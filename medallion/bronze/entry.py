@@ -45,6 +45,19 @@ class ParentCut(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
 
 
+class Marks(msgspec.Struct, frozen=True, kw_only=True):
+    """A file with a cursor value for each of some parents; *path* is relative to the table's folder. It is true while an entry names it."""
+
+    path: str
+    bytes: int
+    sha256: str
+    parents: int
+    """Rows of the file."""
+    of: list[str]
+    """The parents' source, and the fields by which they are told apart."""
+    by_number: bool
+
+
 class RunStarted(Header, tag="run_started", tag_field="kind", frozen=True, kw_only=True):
     """A run is open. Its bounds are frozen here; *watermark* and *schema_id* are those in force."""
 
@@ -67,7 +80,9 @@ class RunStarted(Header, tag="run_started", tag_field="kind", frozen=True, kw_on
     """Where the clock was, if the source cannot be told an *end*: rows from there on do not move the watermark, as others like them may
     still come on pages that were read."""
     cursor_field: str | None = None
-    """Field that *watermark* is of."""
+    """Field that *watermark* and *watermarks* are of."""
+    watermarks: Marks | None = None
+    """The watermark of each parent, in place of *watermark*; where *start* is null, its requests begin there."""
     parent: ParentCut | None = None
     """Whose records the requests are made from: the same ones however often the run is resumed."""
 
@@ -119,6 +134,8 @@ class ChunkEntry(Header, tag="chunk", tag_field="kind", frozen=True, kw_only=Tru
     watermark_final: bool
     """Whether the watermark moves here already: the source is declared and seen to be sorted."""
     asked: Asked
+    candidates: Marks | None = None
+    """The highest cursor value of each parent that has rows in these chunks."""
 
 
 class SchemaEntry(Header, tag="schema", tag_field="kind", frozen=True, kw_only=True):
@@ -151,7 +168,9 @@ class RunCompleted(Header, tag="run_completed", tag_field="kind", frozen=True, k
     same_as_version: int | None = None
     """Version of that run's ``run_completed``."""
     cursor_field: str | None = None
-    """Field that *watermark* is of."""
+    """Field that *watermark* and *watermarks* are of."""
+    watermarks: Marks | None = None
+    """The watermark of each parent that the run asked for; one that is not among them is forgotten."""
 
 
 class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, kw_only=True):
@@ -165,7 +184,9 @@ class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, k
     schema_id: int | None
     last_completed: int | None
     cursor_field: str | None = None
-    """Field that *watermark* is of."""
+    """Field that *watermark* and *watermarks* are of."""
+    watermarks: Marks | None = None
+    """The watermark of each parent, with those moved that the run was done with."""
 
 
 Entry: TypeAlias = RunStarted | RunResumed | ChunkEntry | SchemaEntry | RunCompleted | RunAbandoned

@@ -16,16 +16,18 @@ from medallion.bronze.courtesy import working
 from medallion.bronze.cutting import ContentHash, Cutter
 from medallion.bronze.entry import RunCompleted
 from medallion.bronze.evolve import plan
+from medallion.bronze.kin import Kin
 from medallion.bronze.landing import Landing, Place
 from medallion.bronze.opening import ExtractOptions, Opened, open_run
 from medallion.bronze.roster import Roster
 from medallion.bronze.spool import OpenFiles
 from medallion.bronze.spooler import Spooler
-from medallion.bronze.watermark import CursorWatch
+from medallion.bronze.watermark import CursorWatch, Kind, KinWatch
 from medallion.bronze.wild import TextPages
 from medallion.clock import Clock
 from medallion.config.api import ApiIncremental
-from medallion.config.bound import parse_bound
+from medallion.config.bound import Bound, parse_bound
+from medallion.config.incremental import Incremental
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.errors import NotYetError, Problem, QualityError
@@ -91,13 +93,18 @@ def extract(
             landing = Landing(
                 place=place, writer=opened.writer, started=opened.started, started_version=opened.version, schema_id=opened.state.schema_id
             )
+            kin = None
+            if source.parent is not None and source.incremental is not None:
+                kin = Kin(fs=fs, layout=layout, source=source, incremental=source.incremental, opened=opened, roster=roster)
+                landing.keep, landing.on_landed = kin.keep, kin.landed
             planned = plan(declared, opened.state.columns, {}, source.schema_contract)
             cutter = Cutter(
                 reader=RecordReader(contract=source.schema_contract, timestamps=source.infer_timestamps, columns=planned.columns),
                 chunk=OpenChunk(limits=_limits(bronze), yields=landing.yields),
                 sink=spooler,
                 clock=clock,
-                watch=_watch(opened, source),
+                watch=None if kin is not None else _watch(opened, source),
+                kin=None if kin is None else _kin_watch(opened, kin.incremental),
                 content=ContentHash() if _is_comparable(source, opened) else None,
                 notice=lambda note: listener(Noticed(subject=source.name, sentence=note)),
                 changes=planned.changes,
@@ -107,11 +114,13 @@ def extract(
             with spooler, landing:
                 if isinstance(pages, Children):
                     assert opened.started.parent is not None, "the run was opened with it"
-                    pages = pages.of(opened.started.parent, roster, cutter.say)
+                    pages = pages.of(opened.started.parent, roster, cutter.say, None if kin is None else kin.since)
+                if kin is not None:
+                    kin.recall()
                 if source.as_json:
                     pages = TextPages(inner=pages, fields=frozenset(source.as_json))
                 _read(pages, opened, cutter, landing, stop)
-                completed, version = _complete(opened, cutter, landing)
+                completed, version = _complete(opened, cutter, landing, kin)
         _after(place, completed, version, landing, cutter)
     return ExtractResult(
         source=source.name,
@@ -151,17 +160,32 @@ def _watch(opened: Opened, source: Source) -> CursorWatch | None:
         return None
     started = opened.started
     one_lane = len(opened.lanes) <= 1 and started.window_seconds is None and started.window is None
-    end = started.end if started.end is not None else started.ceiling
     watch = CursorWatch(
         field=incremental.cursor_field,
-        end=None if end is None else parse_bound(end),
-        kind="number" if incremental.by_number else incremental.field_format if isinstance(incremental, ApiIncremental) else "iso",
+        end=_ceiling(opened),
+        kind=_kind(incremental),
         in_order=incremental.sorted and not opened.started.backfill and one_lane,
     )
     if opened.continued is not None:
         watch.start(None if opened.continued.candidate is None else parse_bound(opened.continued.candidate))
         watch.in_order = watch.in_order and opened.continued.in_order
     return watch
+
+
+def _kin_watch(opened: Opened, incremental: Incremental) -> KinWatch:
+    return KinWatch(field=incremental.cursor_field, end=_ceiling(opened), kind=_kind(incremental))
+
+
+def _ceiling(opened: Opened) -> Bound | None:
+    """Rows from here on do not move the watermark."""
+    end = opened.started.end if opened.started.end is not None else opened.started.ceiling
+    return None if end is None else parse_bound(end)
+
+
+def _kind(incremental: Incremental) -> Kind:
+    if incremental.by_number:
+        return "number"
+    return incremental.field_format if isinstance(incremental, ApiIncremental) else "iso"
 
 
 def tell(opened: Opened, source: Source, listener: Listener) -> None:
@@ -210,7 +234,7 @@ def _land(ready: ReadyChunk, cutter: Cutter, landing: Landing) -> None:
     landing.land(ready, watermark=None if watch is None else watch.settled if final else watch.candidate, final=final)
 
 
-def _complete(opened: Opened, cutter: Cutter, landing: Landing) -> tuple[RunCompleted, int]:
+def _complete(opened: Opened, cutter: Cutter, landing: Landing, kin: Kin | None) -> tuple[RunCompleted, int]:
     """The run is completed: with its last chunk, or as the same as the run before, whose files then stay the only ones."""
     rest: list[ReadyChunk] = []
     try:
@@ -240,12 +264,14 @@ def _complete(opened: Opened, cutter: Cutter, landing: Landing) -> tuple[RunComp
         candidate=None if cutter.watch is None else cutter.watch.candidate,
         content=content,
         same_as=same_as,
+        watermarks=None if kin is None else kin.completed(),
     )
 
 
 def _after(place: Place, completed: RunCompleted, version: int, landing: Landing, cutter: Cutter) -> None:
     watch = cutter.watch
-    for remark in remarks(rescued=cutter.rescued, unreadable=watch.unreadable if watch else 0, field=watch.field if watch else None):
+    odd = cutter.watch or cutter.kin
+    for remark in remarks(rescued=cutter.rescued, unreadable=odd.unreadable if odd else 0, field=odd.field if odd else None):
         cutter.say(remark)
     if watch is not None and watch.out_of_order:
         cutter.say(f"declared sorted, but the rows do not come in the order of {watch.field}: the watermark moves only at the end of a run")

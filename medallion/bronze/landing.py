@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -12,7 +12,7 @@ from types import TracebackType
 from medallion import events
 from medallion.bronze.append import LogWriter
 from medallion.bronze.chunk import ReadyChunk, Yield
-from medallion.bronze.entry import Chunk, ChunkEntry, ChunkFile, RunStarted, SchemaEntry
+from medallion.bronze.entry import Chunk, ChunkEntry, ChunkFile, Marks, RunStarted, SchemaEntry
 from medallion.bronze.spool import Spooled
 from medallion.config.bound import Bound, show_bound
 from medallion.config.values import parse_instant
@@ -46,6 +46,10 @@ class Landing:
     started_version: int
     schema_id: int | None
     yields: Yield = field(default_factory=Yield)
+    keep: Callable[[Mapping[int, str]], Marks] | None = None
+    """Writes candidates of parents down, where these have cursors of their own."""
+    on_landed: Callable[[Mapping[int, str]], None] = lambda _: None
+    """Hears the candidates that are in the log."""
     rows: int = 0
     """Rows committed by this attempt; like the next ones, final after :meth:`drain`."""
     chunks: int = 0
@@ -114,6 +118,7 @@ class Landing:
             chunks.append(Chunk(ordinal=ordinal, rows=file.rows, schema_id=self.schema_id, files=[landed]))
         if chunks:
             failpoint("chunk.uploaded")
+        candidates = self.keep(ready.candidates) if ready.candidates and self.keep is not None else None
         stored = self.writer.append(
             ChunkEntry(
                 **self.writer.stamp(self.started.run_id),
@@ -124,8 +129,10 @@ class Landing:
                 watermark=watermark,
                 watermark_final=final,
                 asked=ready.asked,
+                candidates=candidates,
             )
         )
+        self.on_landed(ready.candidates)
         size = sum(file.bytes for file in spooled)
         self.rows += ready.rows
         self.chunks += len(chunks)

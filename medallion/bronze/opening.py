@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 from medallion.bronze.append import LogWriter
 from medallion.bronze.courtesy import admit
-from medallion.bronze.entry import ParentCut, RunAbandoned, RunResumed, RunStarted
+from medallion.bronze.entry import Marks, ParentCut, RunAbandoned, RunResumed, RunStarted
 from medallion.bronze.log import LogReader
+from medallion.bronze.marks import settled
 from medallion.bronze.state import OpenRun, TableState, open_state
 from medallion.bronze.writer import this_process
 from medallion.clock import Clock
@@ -23,7 +24,7 @@ from medallion.config.source import Source
 from medallion.config.values import parse_instant, show_duration, show_instant
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout
-from medallion.source.incremental import fingerprint, lanes
+from medallion.source.incremental import WHOLE, fingerprint, lanes
 from medallion.source.protocol import DONE, Lane, Window
 from medallion.storage.filesystem import FileSystem
 
@@ -95,7 +96,8 @@ def open_run(
         if why is None:
             return _resume(writer, state, state.open)
         abandoned = f"run {state.open.started.run_id} is abandoned: {why}"
-        _abandon(writer, state, state.open, why)
+        gone, state = state.open, replace(state, watermarks=_settled(fs, layout, state.open))
+        _abandon(writer, state, gone, why)
     elif _nothing_left(state, source, options, incremental):
         return None
     now = clock.now()
@@ -119,6 +121,7 @@ def open_run(
         ceiling=show_instant(now) if incremental is not None and not incremental.by_number and end is None else None,
         backfill=options.backfill,
         watermark=None if renewed else state.watermark,
+        watermarks=state.watermarks if not moves or (not renewed and _is_of(state, source)) else None,
         cursor_field=incremental.cursor_field if incremental is not None and moves else state.cursor_field,
         schema_id=state.schema_id,
         last_completed=state.last_completed_version,
@@ -155,6 +158,7 @@ def _abandon(writer: LogWriter, state: TableState, run: OpenRun, why: str) -> No
             why=why,
             watermark=state.watermark,
             cursor_field=state.cursor_field,
+            watermarks=state.watermarks,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
         )
@@ -230,16 +234,32 @@ def _logical_date(state: TableState, options: ExtractOptions, now: datetime) -> 
 
 def _is_of_another_field(state: TableState, incremental: Incremental | None) -> bool:
     """Whether the table's watermark says nothing of the cursor of *incremental*."""
-    if incremental is None or state.watermark is None:
+    if incremental is None or (state.watermark is None and state.watermarks is None):
         return False
     other = state.cursor_field not in (None, incremental.cursor_field)
-    return other or not alike(parse_bound(state.watermark), incremental.initial)
+    marks = state.watermarks is not None and state.watermarks.by_number != incremental.by_number
+    return other or marks or (state.watermark is not None and not alike(parse_bound(state.watermark), incremental.initial))
+
+
+def parent_fields(source: Source) -> list[str]:
+    """What parents are told apart by: their source, and the fields that are taken of them."""
+    return [] if source.parent is None else [source.parent.source, *source.parent.fields]
+
+
+def _is_of(state: TableState, source: Source) -> bool:
+    """Whether the watermarks of the table's parents are those of the parents of *source*: no others are taken for them."""
+    return state.watermarks is not None and state.watermarks.of == parent_fields(source)
+
+
+def _settled(fs: FileSystem, layout: BronzeLayout, run: OpenRun) -> Marks | None:
+    folder = layout.run_folder(parse_instant(run.started.logical_date), run.started.run_id)
+    return settled(fs, layout, run, run.resume.get(WHOLE), folder)
 
 
 def _other_field(state: TableState) -> str:
     return (
-        f"the watermark of the table, {state.watermark}, is of {state.cursor_field or 'another field'}, and says nothing of what comes "
-        "before it in this one: run once with --full-refresh, which begins again from initial_value"
+        f"the watermark of the table, {state.watermark or 'one for each parent'}, is of {state.cursor_field or 'another field'}, and says "
+        "nothing of what comes before it in this one: run once with --full-refresh, which begins again from initial_value"
     )
 
 
@@ -250,6 +270,8 @@ def _bounds(state: TableState, options: ExtractOptions, source: Source, now: dat
     end = _end(source, incremental, now)
     if options.backfill:
         return _range(options, incremental, end)
+    if source.parent is not None and not options.full_refresh:
+        return None, end  # each parent starts at its own watermark
     if state.watermark is None or options.full_refresh:
         return show_bound(incremental.initial), end
     return show_bound(moved(parse_bound(state.watermark), incremental.overlap, back=True)), end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medallion.bronze.entry import ChunkEntry, ChunkFile, RunAbandoned, RunCompleted
+from medallion.bronze.entry import ChunkEntry, ChunkFile, RunAbandoned, RunCompleted, RunStarted
 from medallion.bronze.log import LogReader, Stored
 from medallion.layout import BronzeLayout
 from medallion.storage.filesystem import FileInfo, FileSystem
@@ -23,7 +23,7 @@ def listed(stored: Sequence[Stored]) -> list[ChunkFile]:
 
 
 def orphans(fs: FileSystem, layout: BronzeLayout) -> list[FileInfo]:
-    """Files in the folders of closed runs that Silver may not read; age does not matter.
+    """Files in the folders of closed runs that Silver may not read, but for the watermarks in force; age does not matter.
 
     A closed run gets no entry any more, so a file that its entries do not list never will be: whoever still writes there was fenced.
     An open run keeps all its files, and so does one that the log does not know. Raises ChainError, LogEntryError or StorageError.
@@ -33,6 +33,9 @@ def orphans(fs: FileSystem, layout: BronzeLayout) -> list[FileInfo]:
     stored = reader.read(0, reader.newest())
     closed = {one.entry.run_id for one in stored if isinstance(one.entry, RunCompleted | RunAbandoned)}
     kept = {layout.within(file.path) for file in listed(stored)}
+    runs = [one.entry for one in stored if isinstance(one.entry, RunStarted | RunCompleted | RunAbandoned)]
+    if runs and (marks := runs[-1].watermarks) is not None:
+        kept.add(layout.within(marks.path))
     return sorted((file for file in there if _run(file, layout) in closed and file.path not in kept), key=lambda file: file.path)
 
 

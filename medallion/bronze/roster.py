@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from medallion.bronze.state import latest
+from medallion.config.bound import is_before, parse_bound
 from medallion.errors import DiskFullError, StorageError
 
 _AT_ONCE = 512
@@ -27,6 +29,8 @@ class Roster:
             for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -8000"):
                 self._db.execute(f"PRAGMA {setting}")
             self._db.execute("CREATE TABLE parent (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE)")
+            self._db.execute("CREATE TABLE mark (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+            self._db.execute("CREATE TABLE candidate (number INTEGER PRIMARY KEY, value TEXT NOT NULL)")
 
     def __enter__(self) -> Roster:
         return self
@@ -44,6 +48,47 @@ class Roster:
     def __len__(self) -> int:
         with _typed(self._path):
             return int(self._db.execute("SELECT count(*) FROM parent").fetchone()[0])
+
+    def remember(self, marks: Iterable[tuple[str, str]]) -> None:
+        """The watermarks of parents, with which the run begins; before anything is read."""
+        with _typed(self._path):
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR REPLACE INTO mark (key, value) VALUES (?, ?)", marks)
+            self._db.execute("COMMIT")
+
+    def mark(self, key: str) -> str | None:
+        """The watermark of a parent; None: it is a new one."""
+        with _typed(self._path):
+            found = self._db.execute("SELECT value FROM mark WHERE key = ?", (key,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def saw(self, number: int, value: str) -> None:
+        """Rows up to *value* have landed of the parent *number*."""
+        with _typed(self._path):
+            found = self._db.execute("SELECT value FROM candidate WHERE number = ?", (number,)).fetchone()
+            if found is None or is_before(parse_bound(found[0]), parse_bound(value)):
+                self._db.execute("INSERT OR REPLACE INTO candidate (number, value) VALUES (?, ?)", (number, value))
+
+    def is_moved(self) -> bool:
+        """Whether rows have landed that move a watermark."""
+        with _typed(self._path):
+            return self._db.execute("SELECT 1 FROM candidate LIMIT 1").fetchone() is not None
+
+    def marks(self) -> Iterator[tuple[int, str, str]]:
+        """Number, key and watermark of each parent that has one, once all of them are done."""
+        number = 0
+        asked = (
+            "SELECT number, parent.key, mark.value, candidate.value FROM parent "
+            "LEFT JOIN mark USING (key) LEFT JOIN candidate USING (number) WHERE number > ? ORDER BY number LIMIT ?"
+        )
+        while True:
+            with _typed(self._path):
+                found: list[tuple[int, str, str | None, str | None]] = self._db.execute(asked, (number, _AT_ONCE)).fetchall()
+            if not found:
+                return
+            for number, key, before, candidate in found:
+                if (value := latest(before, candidate)) is not None:
+                    yield number, key, value
 
     def some(self, numbers: Iterable[int]) -> Mapping[int, str]:
         """The parents with these *numbers*."""

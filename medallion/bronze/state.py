@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from medallion.bronze.entry import GENESIS, ChunkEntry, Entry, RunAbandoned, RunCompleted, RunResumed, RunStarted, SchemaEntry, Writer
+from medallion.bronze.entry import (
+    GENESIS,
+    ChunkEntry,
+    Entry,
+    Marks,
+    RunAbandoned,
+    RunCompleted,
+    RunResumed,
+    RunStarted,
+    SchemaEntry,
+    Writer,
+)
 from medallion.bronze.log import LogReader, Stored
 from medallion.config.bound import is_before, parse_bound
 from medallion.errors import ChainError
@@ -29,6 +40,8 @@ class OpenRun:
     """Of chunk files."""
     candidate: str | None
     """The highest cursor value that its entries name."""
+    candidates: tuple[Marks, ...]
+    """Those of its chunks, a file each."""
     in_order: bool
     """Whether every chunk so far was seen to be sorted."""
     attempt: str
@@ -47,6 +60,8 @@ class TableState:
     watermark: str | None = None
     cursor_field: str | None = None
     """Field that the watermark is of; None: unknown."""
+    watermarks: Marks | None = None
+    """The watermark of each parent."""
     schema_id: int | None = None
     columns: Mapping[str, Type]
     open: OpenRun | None = None
@@ -78,6 +93,7 @@ def open_state(reader: LogReader) -> TableState:
             sha256=last.sha256,
             watermark=entry.watermark,
             cursor_field=entry.cursor_field,
+            watermarks=entry.watermarks,
             schema_id=entry.schema_id,
             columns=columns_of(reader, entry.schema_id),
             last_completed=entry,
@@ -90,6 +106,7 @@ def open_state(reader: LogReader) -> TableState:
             sha256=last.sha256,
             watermark=entry.watermark,
             cursor_field=entry.cursor_field,
+            watermarks=entry.watermarks,
             schema_id=entry.schema_id,
             columns=columns_of(reader, entry.schema_id),
             last_completed=_completed(reader, entry.last_completed),
@@ -110,6 +127,7 @@ def open_state(reader: LogReader) -> TableState:
         sha256=last.sha256,
         watermark=latest(started.watermark, *(one.watermark for one in entries if isinstance(one, ChunkEntry) and one.watermark_final)),
         cursor_field=started.cursor_field,
+        watermarks=started.watermarks,
         schema_id=schema_id,
         columns=_columns(stored, schema_id) or columns_of(reader, schema_id),
         open=_open_run(first, started, entries),
@@ -155,6 +173,7 @@ def _open_run(version: int, started: RunStarted, entries: Sequence[Entry]) -> Op
         pages=sum(entry.asked.pages for entry in chunks),
         bytes=sum(file.bytes for entry in chunks for chunk in entry.chunks for file in chunk.files),
         candidate=latest(*(entry.watermark for entry in chunks)),
+        candidates=tuple(entry.candidates for entry in chunks if entry.candidates is not None),
         in_order=all(entry.watermark_final for entry in chunks),
         attempt=worker.attempt,
         writer=worker.writer,

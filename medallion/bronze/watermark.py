@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import pairwise
@@ -103,6 +104,36 @@ class CursorWatch:
             return _EPOCH + timedelta(microseconds=int(mark))
         except OverflowError:  # year 0: earlier than anything that is asked for
             return None
+
+
+@dataclass(kw_only=True)
+class KinWatch:
+    """Watches the field of each parent's rows by itself."""
+
+    field: str
+    end: Bound | None
+    kind: Kind = "iso"
+    unreadable: int = 0
+    """Rows with a value that is none of *kind*."""
+    _candidates: dict[int, Bound] = dataclass_field(default_factory=dict)
+
+    def observe(self, table: pa.Table, columns: Mapping[str, Type], pages: Sequence[tuple[int | None, int]]) -> None:
+        """The rows of *pages* have come, in their order: for each the parent's number, and how many rows it has."""
+        begin = 0
+        for parent, count in pages:
+            if count:
+                watch = CursorWatch(field=self.field, end=self.end, in_order=False, kind=self.kind)
+                watch.observe(table.slice(begin, count), columns)
+                self.unreadable += watch.unreadable
+                before, candidate = self._candidates.get(parent or 0), watch.candidate
+                if candidate is not None and (before is None or is_before(before, candidate)):
+                    self._candidates[parent or 0] = candidate
+            begin += count
+
+    def take(self) -> dict[int, str]:
+        """The highest value of each parent since it was asked last."""
+        taken, self._candidates = self._candidates, {}
+        return {parent: show_bound(candidate) for parent, candidate in taken.items()}
 
 
 def advanced(watermark: str | None, candidate: Bound | None) -> str | None:

@@ -158,7 +158,12 @@ def _bronze(tables: Sequence[TableStatus]) -> Any:
         last = table.last
         run = ("none yet", "", "", "") if last is None else (last.state, f"{last.rows:,}", f"{last.chunks:,}", last.last_at[:19])
         version = "" if table.newest < 0 else str(table.newest)
-        shown.add_row(f"{table.system}.{table.table}", version, *run, table.watermark or "")
+        shown.add_row(
+            f"{table.system}.{table.table}",
+            version,
+            *run,
+            table.watermark or ("" if table.parents is None else f"of {table.parents:,} parents"),
+        )
     return shown
 
 

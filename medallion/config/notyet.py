@@ -23,5 +23,5 @@ def of_source(source: Source) -> Iterator[Refusal]:
         yield ("type",), "file is not built in this version; api, db and custom are"
     if source.type == "db" and source.incremental is not None and source.incremental.by_number:
         yield ("db", "incremental", "initial_value"), "numbers are not built for databases in this version; dates and instants are"
-    if source.parent is not None and source.incremental is not None:
-        yield ("parent",), "incremental requests from another source's records are not built in this version"
+    if source.parent is not None and source.incremental is not None and source.incremental.window is not None:
+        yield ("api", "incremental", "window"), "windows of requests from another source's records are not built in this version"

@@ -162,6 +162,8 @@ def _of_parent(source: Source) -> Iterator[Breach]:
             yield ("api", *path), "{parent.…} needs parent: {source: …, fields: […]}"
         elif name not in parent.fields:
             yield ("api", *path), f"{{parent.{name}}} is not among parent.fields: {', '.join(parent.fields)}"
+    if parent is not None and api.incremental is not None and api.incremental.sorted:
+        yield ("api", "incremental", "sorted"), "says nothing with parent, whose records are asked for side by side: take it out"
     if parent is not None and not used:
         yield ("parent", "fields"), f"no request names one: write {{parent.{parent.fields[0]}}} in endpoint, params, headers or json"
 

@@ -57,6 +57,8 @@ class Page:
     wire_bytes: int
     sha256: str = ""
     """Of the answer's decoded body, where the source knows it. HTTP leaves it empty: nothing reads it, and it costs as much as decoding."""
+    parent: int | None = None
+    """Number of the parent's record that was asked for, where the lane is made of those of several."""
     missing: bool = False
     """Whether the source says that there is nothing of this lane, as with 404; the page is empty then, and the only one."""
 
