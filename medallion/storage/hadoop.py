@@ -118,6 +118,8 @@ class HadoopFileSystem:
         with self._temporary(target) as temporary, _translated(self.root, path):
             self._write(temporary, data)
             if not self._fs.rename(temporary, target):  # how it says that the target exists
+                if not self._fs.exists(temporary):  # nobody else knows that name: a rename whose answer was lost has moved it
+                    return None
                 raise (
                     AlreadyExistsError(f"{path} is there already")
                     if self._fs.exists(target)
@@ -203,10 +205,12 @@ class HadoopFileSystem:
         try:
             with _translated(self.root, path):
                 found = self._fs.listFiles(folder, True) if self._fs.getFileStatus(folder).isDirectory() else None
+                given: set[str] = set()  # abfs walks a folder twice where the mark of it and what lies in it are not listed side by side
                 while found is not None and found.hasNext():
                     status = found.next()
                     name = status.getPath().toUri().getPath().removeprefix(above)
-                    if not name.rsplit("/", 1)[-1].startswith(TEMPORARY):
+                    if name not in given and not name.rsplit("/", 1)[-1].startswith(TEMPORARY):
+                        given.add(name)
                         modified = datetime.fromtimestamp(status.getModificationTime() / 1000, tz=timezone.utc)
                         yield FileInfo(path=name, size=status.getLen(), modified=modified)
         except NotFoundError:

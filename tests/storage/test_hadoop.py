@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from medallion import errors
-from medallion.storage.hadoop import COPYING, ERRORS, HadoopFileSystem, _meaning
+from medallion.storage.hadoop import ATTEMPT, COPYING, ERRORS, HadoopFileSystem, _meaning
+from medallion.storage.local import TEMPORARY
 from medallion.storage.location import Location
 
 
@@ -72,6 +74,123 @@ def test_stores_without_a_rename_are_refused(scheme: str) -> None:
     """Where a rename is a copy nothing is opened: a log there would lose entries."""
     with pytest.raises(errors.UnsafeStoreError, match=scheme):
         HadoopFileSystem(Location(scheme=scheme, authority="bucket", path="/lake"), jvm=None, configuration=None)
+
+
+class Refused(Exception):
+    """What py4j raises for a Java exception."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(names[0])
+        self.java_exception = Thrown(*names)
+
+
+class Bucket:
+    """As much of s3a as a conditional create needs: *stored* is the header of the object that is there, None for none.
+
+    *close* says what becomes of a create: True, it is granted; an exception, it is not; ``lost``: it is granted and refused when s3a
+    asks again by itself.
+    """
+
+    def __init__(self, stored: str | None, close: Any) -> None:
+        self.stored, self.closing, self.options = stored, close, {}  # type: ignore[var-annotated]
+
+    def createFile(self, _path: Any) -> Bucket:  # noqa: N802
+        """A builder."""
+        return self
+
+    def overwrite(self, _yes: bool) -> Bucket:
+        """Said, since the condition is another one."""
+        return self
+
+    recursive = build = lambda self: self
+
+    def opt(self, key: str, value: str) -> Bucket:
+        """An option that the store may ignore."""
+        self.options[key] = value
+        return self
+
+    def must(self, key: str, value: bool) -> Bucket:
+        """An option that it may not; an older Hadoop does not know it."""
+        if self.closing == "unknown":
+            raise ValueError(f"unknown mandatory key {key!r}")
+        return self.opt(key, value)  # type: ignore[arg-type]
+
+    def write(self, _data: bytes) -> None:
+        """Nothing is decided yet."""
+
+    def close(self) -> None:
+        """The moment that decides."""
+        if self.closing == "lost":
+            self.stored = self.options[f"fs.s3a.create.header.{ATTEMPT}"]
+            raise Refused(LOST)
+        if isinstance(self.closing, Exception):
+            raise self.closing
+
+    def getFileStatus(self, _path: Any) -> SimpleNamespace:  # noqa: N802
+        """Whether it is a file."""
+        return SimpleNamespace(isFile=lambda: self.stored is not None)
+
+    def getXAttrs(self, _path: Any) -> dict[str, bytes]:  # noqa: N802
+        """Headers of the object that is there."""
+        return {} if not self.stored else {f"header.{ATTEMPT}": self.stored.encode()}
+
+
+LOST = "org.apache.hadoop.fs.s3a.RemoteFileChangedException"
+
+
+def through(bucket: Bucket) -> HadoopFileSystem:
+    """The file system on that bucket, without a JVM."""
+    place = SimpleNamespace(getFileSystem=lambda _configuration: bucket)
+    hadoop = SimpleNamespace(fs=SimpleNamespace(Path=lambda *_: place))
+    jvm = SimpleNamespace(org=SimpleNamespace(apache=SimpleNamespace(hadoop=hadoop)))
+    return HadoopFileSystem(Location.parse("s3a://lake/bronze"), jvm=jvm, configuration=None)
+
+
+@pytest.mark.parametrize("close", [True, "lost"])
+def test_a_conditional_create_that_is_granted_is_ours(close: Any) -> None:
+    """Also where its answer was lost and s3a, which asks again by itself, was refused: the object says whose it is."""
+    bucket = Bucket(None, close)
+    through(bucket).put_if_absent("log/0", b"x")
+    assert bucket.options["fs.option.create.conditional.overwrite"] is True
+
+
+@pytest.mark.parametrize("stored", ["another attempt", ""])
+def test_an_object_of_somebody_else_is_there_already(stored: str) -> None:
+    """Whether it says whose it is or not."""
+    with pytest.raises(errors.AlreadyExistsError):
+        through(Bucket(stored, Refused(LOST))).put_if_absent("log/0", b"x")
+
+
+def test_a_refusal_without_an_object_is_to_be_asked_again() -> None:
+    """Two requests for one name were under way, and the store granted neither."""
+    with pytest.raises(errors.StorageUnavailable, match="ask again"):
+        through(Bucket(None, Refused(LOST))).put_if_absent("log/0", b"x")
+
+
+def test_other_errors_of_a_create_are_passed_on() -> None:
+    """Nothing is known of the object then."""
+    with pytest.raises(Refused, match="SocketException"):
+        through(Bucket(None, Refused("java.net.SocketException"))).put_if_absent("log/0", b"x")
+
+
+def test_a_hadoop_without_the_condition_is_refused() -> None:
+    """Before 3.4.2 both of two writers win on s3a; the sentence says what else there is."""
+    with pytest.raises(errors.UnsafeStoreError, match="the storage provider s3"):
+        through(Bucket(None, "unknown")).put_if_absent("log/0", b"x")
+
+
+def test_a_file_that_is_listed_twice_is_given_once() -> None:
+    """abfs walks some folders twice, and files that are being written are nobody's business."""
+    left = ["/bronze/a/1", "/bronze/b/2", "/bronze/a/1", f"/bronze/{TEMPORARY}x"]
+    of = lambda path: SimpleNamespace(toUri=lambda: SimpleNamespace(getPath=lambda: path))  # noqa: E731
+    status = lambda path: SimpleNamespace(getPath=lambda: of(path), getModificationTime=lambda: 0, getLen=lambda: 1)  # noqa: E731
+    found = SimpleNamespace(hasNext=lambda: bool(left), next=lambda: status(left.pop(0)))
+    store = SimpleNamespace(listFiles=lambda *_: found, getFileStatus=lambda _: SimpleNamespace(isDirectory=lambda: True))
+    root = SimpleNamespace(getFileSystem=lambda _configuration: store, **vars(of("/bronze")))
+    hadoop = SimpleNamespace(fs=SimpleNamespace(Path=lambda *_: root))
+    jvm = SimpleNamespace(org=SimpleNamespace(apache=SimpleNamespace(hadoop=hadoop)))
+    fs = HadoopFileSystem(Location.parse("abfs://lake@account/bronze"), jvm=jvm, configuration=None)
+    assert [file.path for file in fs.files()] == ["a/1", "b/2"]
 
 
 def test_without_a_session_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
