@@ -52,7 +52,8 @@ lint: setup ## style, types, import contract, generated files
 	.venv/bin/lint-imports
 	$(PYTHON) -m scripts.generate_conf --check
 
-bench: setup ## measures extraction, Silver and the hand-written baselines
+bench: setup ## measures extraction, Silver, hand-written baselines and dlt, which it installs
+	@$(UV) sync --quiet --locked --inexact --all-extras --group bench
 	@$(WITH_JAVA) $(PYTHON) -m scripts.benchmark $(ARGS)
 
 wheel: setup ## dist/: the wheel, which asks for no Spark, and dist/requirements.txt with the locked versions of what it asks for

@@ -18,16 +18,18 @@ from rich.markup import escape
 
 from medallion.clock import SystemClock
 from medallion.errors import MedallionError
-from scripts.bench import extraction, jdbc, parsing, politeness, runs, silver
+from scripts.bench import extraction, jdbc, memory, parsing, peer, politeness, runs, silver
 from scripts.bench.measure import Benchmark, Measured, Settings
 from scripts.bench.report import document, sentence, table
 
 BENCHMARKS: Sequence[Benchmark] = (
     *jdbc.BENCHMARKS,
     *extraction.BENCHMARKS,
+    *peer.BENCHMARKS,
     *parsing.BENCHMARKS,
     *politeness.BENCHMARKS,
     *silver.BENCHMARKS,
+    *memory.BENCHMARKS,
     *runs.BENCHMARKS,
 )
 

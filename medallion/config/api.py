@@ -76,9 +76,9 @@ class CircuitBreaker(Section):
 class Limits(Section):
     """Caps on one page."""
 
-    wire_bytes: Size = parse_size("128mb")
+    wire_bytes: Size = parse_size("32mb")
     """Bytes as they come."""
-    decoded_bytes: Size = parse_size("512mb")
+    decoded_bytes: Size = parse_size("64mb")
     """Bytes after decompression."""
     page_timeout: Duration = parse_duration("60s")
     """From the request to the last byte."""

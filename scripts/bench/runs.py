@@ -72,10 +72,11 @@ def year(settings: Settings) -> Sequence[Measured]:
     return [Measured(bar=bar, values=values, parts=parts)]
 
 
-def one_run(environment: Mapping[str, str], clock: Clock) -> tuple[float, float]:
+def one_run(environment: Mapping[str, str], clock: Clock, command: Sequence[str] = ("run", str(PIPELINE))) -> tuple[float, float]:
     """One ``medallion run`` into a new lake: the peak resident memory in MB of its Python process alone, and its seconds.
 
-    The JVM and Spark's workers are other processes, with limits of their own.
+    The JVM and Spark's workers are other processes, with limits of their own. *command* is what ``medallion`` is told; the lake is where
+    ``LAKE`` says.
     """
     with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder:
         output = Path(folder) / "output.txt"
@@ -83,7 +84,7 @@ def one_run(environment: Mapping[str, str], clock: Clock) -> tuple[float, float]
         with (
             output.open("wb") as sink,
             subprocess.Popen(
-                [str(MEDALLION), "run", str(PIPELINE)],
+                [str(MEDALLION), *command],
                 env={**environment, "LAKE": str(Path(folder) / "lake")},
                 stdout=sink,
                 stderr=sink,

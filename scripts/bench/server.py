@@ -2,6 +2,7 @@
 
 ``GET /MS/pages?page=N`` and ``?cursor=N`` answer after MS milliseconds: records under ``data``, the next page's number under
 ``next`` (null at the end), the number of pages under ``pages``. Behind the last page come pages without records.
+``GET /MS/pages/COUNT?page=N`` has as many pages as it is asked to have: those that come again differ in the first ``id``.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class _Pages:
     """All answers, headers included."""
 
     def __init__(self) -> None:
-        self._ready = {number: _answer(body(number)) for number in range(1, PAGES + 1)}
+        self._bodies = [body(number) for number in range(1, PAGES + 1)]
+        self._ready = dict(enumerate(map(_answer, self._bodies), start=1))
         self._behind = _answer(body(PAGES + 1))
 
     def to(self, target: str) -> tuple[float, bytes]:
@@ -64,7 +66,15 @@ class _Pages:
         parts = urlsplit(target)
         asked = parse_qs(parts.query)
         number = int(asked.get("page", asked.get("cursor", ["1"]))[0])
-        return int(parts.path.split("/")[1]) / 1000, self._ready.get(number, self._behind)
+        milliseconds, _, *count = parts.path.removeprefix("/").split("/")
+        wait = int(milliseconds) / 1000
+        if PAGES < number <= int(count[0] if count else PAGES):
+            return wait, self._again(number)
+        return wait, self._ready.get(number, self._behind)
+
+    def _again(self, number: int) -> bytes:
+        rest = self._bodies[(number - 1) % PAGES].partition(b",")[2]
+        return _answer(b'{"data":[{"id":%d,' % ((number - 1) * ROWS) + rest)
 
 
 class _Connection(asyncio.Protocol):

@@ -190,5 +190,5 @@ def test_the_reference_has_every_key_with_its_default() -> None:
     for path, _ in walk(Document):
         assert f"{path.rpartition('.')[2]}:" in text
     assert tree["platform"]["bronze"]["commit_every"] == "30s"
-    assert tree["sources"][0]["api"]["limits"]["decoded_bytes"] == "512mb"
+    assert tree["sources"][0]["api"]["limits"]["decoded_bytes"] == "64mb"
     assert tree["silver"][0]["history_columns"]["is_current"] == "is_current"

@@ -232,6 +232,15 @@ def test_a_page_that_is_too_large_is_cut_off(way: dict[str, Any], large: Reply) 
         assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize("large", [Reply(body=b" " * 100_000_000), gzip_bomb(100_000_000)], ids=["plain", "gzip"])
+def test_a_page_of_100_mb_is_refused_unless_the_configuration_wants_it(way: dict[str, Any], large: Reply) -> None:
+    """As many of them as requests go out at once would not fit into memory; the sentence names the cap and where it is set."""
+    with serve(lambda _: large) as server:
+        error = Asking(server.url, clock=SystemClock()).fail(**way)
+        assert isinstance(error, PageTooLargeError)
+        assert "api.limits" in error.sentence
+
+
 def test_compressed_pages_are_decoded(way: dict[str, Any]) -> None:
     """gzip is asked for and read; wire_bytes are those of the wire."""
     with serve(lambda seen: gzipped(THREE_PAGES(seen))) as server:

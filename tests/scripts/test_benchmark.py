@@ -12,13 +12,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import requests
 from rich.console import Console
 
 from medallion.clock import SystemClock
+from medallion.config.load import load
 from medallion.errors import MedallionError
 from medallion.testing.clock import FakeClock
 from scripts import baselines, benchmark
-from scripts.bench import parsing, report, runs, server
+from scripts.bench import memory, parsing, peer, report, runs, server
 from scripts.bench.measure import Bar, Benchmark, Measured, Settings, in_turn, quartiles, ratios, seconds
 
 BAR = Bar(name="speed", says="ours against theirs", limit=1.3)
@@ -178,3 +180,28 @@ def test_a_run_that_fails_is_no_measurement(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(runs, "MEDALLION", program(tmp_path / "medallion", "print('no such host')\nraise SystemExit(4)"))
     with pytest.raises(MedallionError, match=r"status 4: no such host"):
         runs.one_run(os.environ, SystemClock())
+
+
+def test_there_are_as_many_pages_as_are_asked_for() -> None:
+    """Pages that come again are others for whoever compares pages, with as many records; behind the last one there are none."""
+    with server.started() as url:
+        asked = [requests.get(f"{url}/0/pages/201", params={"page": number}, timeout=10).json()["data"] for number in (1, 201, 202)]
+    assert [len(records) for records in asked] == [server.ROWS, server.ROWS, 0]
+    assert asked[0][1:] == asked[1][1:]
+    assert asked[1][0]["id"] == server.PAGES * server.ROWS
+
+
+def test_the_pipeline_of_the_memory_benchmark_is_a_pipeline(tmp_path: Path) -> None:
+    """It lands as many pages as rows need, in the lake that it is given."""
+    file = tmp_path / "few.yaml"
+    file.write_text(memory.pipeline("http://127.0.0.1:1", 50_000), "utf-8")
+    pipeline = load(file, environ={"LAKE": str(tmp_path)}).pipeline
+    assert pipeline.platform.bronze.root == f"{tmp_path}/bronze"
+    assert [source.api.endpoint for source in pipeline.sources if source.api] == ["/pages/100"]
+
+
+def test_without_dlt_its_comparison_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra of the benchmark alone."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(MedallionError, match="make bench installs it"):
+        peer.peer(Settings(clock=FakeClock()))
