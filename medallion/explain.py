@@ -136,7 +136,7 @@ def _origin(landed: Landed, version: int, ordinal: int, rows: Sequence[int]) -> 
         before = sum(one.rows for one in entry.chunks if one.ordinal < ordinal)
         first = {f"row {row}": "{}:{}:{}".format(*again["rows"][before + row]) for row in rows}
         asked = {"quarantine of": again["entity"], "landed first at": first}
-    return Origin(file=f"{landed.root}/{chunk.files[0].path}", run_id=entry.run_id, at=entry.at, asked=asked)
+    return Origin(file=f"{landed.root}/{chunk.file.path}", run_id=entry.run_id, at=entry.at, asked=asked)
 
 
 def _rows(table: DataFrame | None, wanted: DataFrame, entity: Entity) -> tuple[Mapping[str, Any], ...]:

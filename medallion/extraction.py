@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 from medallion.bronze.children import Children
 from medallion.bronze.dated import DatedPages
 from medallion.bronze.extract import ExtractResult, extract
+from medallion.bronze.log import LogReader
 from medallion.bronze.opening import ExtractOptions
 from medallion.bronze.parents import ParentTable
+from medallion.bronze.taken import nothing_new
+from medallion.config.glob import parted
 from medallion.config.pipeline import parents_first
 from medallion.config.shape import references
 from medallion.config.source import Source
@@ -27,8 +30,11 @@ from medallion.policy.budget import RetryBudget
 from medallion.policy.limiter import Rate
 from medallion.prefetch.hosts import Hosts
 from medallion.prefetch.open import open_pages
+from medallion.source.custom_frames import is_frames
 from medallion.source.frames import open_frames
+from medallion.source.listing import Listing
 from medallion.source.protocol import LaneSource
+from medallion.storage.roots import provider_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,7 +64,7 @@ def extract_all(
                 if source.parent is not None and source.parent.source not in {one.source for one in outcomes}:
                     sentence = f"{source.parent.source} is not read now: the records of its last completed run are asked for"
                     flow.listener(Noticed(subject=source.name, sentence=sentence))
-                if source.by_spark:
+                if is_frames(source):
                     result = _extract_frames(flow, source, options, session or partial(flow.start_spark, flow.pipeline.pipeline))
                 else:
                     result = _extract(flow, source, hosts, options, Path(spool))
@@ -95,10 +101,25 @@ def _extract(flow: Flow, source: Source, hosts: Hosts, options: ExtractOptions, 
 def _extract_frames(flow: Flow, source: Source, options: ExtractOptions, session: Callable[[], SparkSession]) -> ExtractResult:
     from medallion.bronze.frames import extract_frames
 
-    frames = open_frames(source, resolver=flow.resolver, listener=flow.listener)  # a missing secret shows before Spark starts
+    if _no_new_file(flow, source, options):
+        return ExtractResult(source=source.name, nothing_to_ask=True)
+    frames = open_frames(  # a missing secret shows before Spark starts
+        source, resolver=flow.resolver, listener=flow.listener, open_root=partial(open_root, flow)
+    )
     spark = session()
     fs = open_root(flow, flow.pipeline.platform.bronze.root)
     bronze = flow.pipeline.platform.bronze
     return extract_frames(
         source, frames, fs, spark, bronze=bronze, options=options, clock=flow.clock, listener=flow.listener, stop=flow.stop
     )
+
+
+def _no_new_file(flow: Flow, source: Source, options: ExtractOptions) -> bool:
+    """Whether it is known without Spark that each file was taken already."""
+    file, platform = source.file, flow.pipeline.platform
+    if file is None or file.path is None or source.load_pattern == "full" or options.full_refresh:
+        return False
+    if any(provider_of(platform, root).needs_jvm for root in (platform.bronze.root, parted(file.path)[0])):
+        return False
+    reader = LogReader(open_root(flow, platform.bronze.root), BronzeLayout(system=source.system, table=source.table))
+    return nothing_new(reader, Listing.of(file, partial(open_root, flow)).now())

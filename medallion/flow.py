@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medallion.clock import Clock
+from medallion.config.glob import parted
 from medallion.config.pipeline import Pipeline
 from medallion.config.secret import SecretResolver
 from medallion.errors import MedallionError, TerminatedError
@@ -41,7 +42,8 @@ class Flow:
 
 def spark_needs_of(pipeline: Pipeline, resolver: SecretResolver) -> Needs:
     """What a session needs for the sources and the roots of *pipeline*. Raises SecretError, UnknownSchemeError."""
-    return driver_needs(pipeline) | spark_needs(pipeline.platform, resolver)
+    files = [parted(source.file.path)[0] for source in pipeline.sources if source.file is not None and source.file.path is not None]
+    return driver_needs(pipeline) | spark_needs(pipeline.platform, resolver, files)
 
 
 def needs_jvm(pipeline: Pipeline, *, silver: bool = True) -> bool:

@@ -69,7 +69,7 @@ def run(
     jvm_first = needs_jvm(flow.pipeline, silver=bool(selection.entities))
     if jvm_first:
         spark.session()
-    by_spark = any(source.by_spark for source in selection.sources)
+    by_spark = any(source.by_spark and source.type != "file" for source in selection.sources)  # of files there may be no new one
     if by_spark or (selection.entities and (replay or rebuild or len(resting_of(flow, selection.entities)) < len(selection.entities))):
         spark.begin()
     heard = replace(flow, listener=everyone([flow.listener, _begins(spark, selection)]))

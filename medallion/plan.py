@@ -22,6 +22,7 @@ from medallion.config.source import Parent, Source
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout
 from medallion.silver.home import layout_of, table_of
+from medallion.source import files
 from medallion.source.custom import custom_class
 from medallion.source.declared import declared_of
 from medallion.source.http import endpoint
@@ -136,6 +137,8 @@ def _first_request(source: Source, window: Window, clock: Clock) -> str:
         return custom_class(source).shown
     if source.type == "db" and source.db is not None:
         return shown(source.db)
+    if source.type == "file" and source.file is not None:
+        return files.shown(source.file)
     asked = endpoint(source, Secrets(environ={}), clock=clock, logical_date=clock.now())
     return asked.request(asked.lane(window), asked.paginator.first()).shown
 

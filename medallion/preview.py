@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from medallion.clock import Clock
+from medallion.config.file import File
+from medallion.config.platform import Platform
 from medallion.config.secret import SecretResolver
 from medallion.config.source import Source
-from medallion.errors import NotYetError, Problem
+from medallion.errors import NotYetError, Problem, SourceError
 from medallion.events import Listener, RequestRetried, nobody
 from medallion.prefetch.blocking import RequestsTransport
 from medallion.prefetch.hosts import Hosts
@@ -22,7 +24,9 @@ from medallion.prefetch.route import route_of
 from medallion.schema import RESCUED
 from medallion.source.custom import custom_class, custom_pages
 from medallion.source.incremental import WHOLE, first_lanes
+from medallion.source.listing import Listing
 from medallion.source.protocol import DONE, Lane, Window
+from medallion.storage.roots import Roots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,8 @@ class Preview:
     """Whether there seem to be further pages."""
     bytes: int
     seconds: float
+    of: str = "page"
+    """What *records* are of."""
 
 
 def preview(
@@ -48,15 +54,20 @@ def preview(
     rows: int = 20,
     listener: Listener = nobody,
     logical_date: datetime | None = None,
+    platform: Platform | None = None,
 ) -> Preview:
     """The first page that a first run of *source* would ask for, and at most *rows* of its records.
 
-    Raises what a run would raise: ConfigError, SourceError, StoppedEarly.
+    Of files it is the beginning of the oldest one; *platform* says how their storage is reached.
+    Raises what a run would raise: ConfigError, SourceError, StorageError, StoppedEarly.
     """
     now = clock.now()
     lane = next(iter(first_lanes(source.incremental, now)), Lane(name=WHOLE, window=Window(start=None, end=None)))
     if source.type == "custom":
         return _of_class(source, resolver, lane, clock=clock, rows=rows, logical_date=logical_date or now)
+    if source.type == "file" and source.file is not None:
+        roots = Roots(platform=platform or Platform(), resolver=resolver, clock=clock, listener=listener)
+        return _of_files(source.file, roots, rows=rows, clock=clock)
     api = source.api
     if source.type != "api" or api is None:
         raise NotYetError([Problem(path=f"sources.{source.name}", message=f"type {source.type} cannot be previewed yet")])
@@ -84,6 +95,9 @@ def preview(
 
 
 def _of_class(source: Source, resolver: SecretResolver, lane: Lane, *, clock: Clock, rows: int, logical_date: datetime) -> Preview:
+    if custom_class(source).kind == "frames":
+        sentence = "gives frames, which Spark reads, and preview starts none: look at what extract lands"
+        raise NotYetError([Problem(path=f"sources.{source.name}.custom.class", message=sentence)])
     since = clock.monotonic()
     pages = custom_pages(source, resolver, clock=clock, logical_date=logical_date, page_records=rows)
     with closing(pages.pages([lane])) as given:
@@ -91,6 +105,32 @@ def _of_class(source: Source, resolver: SecretResolver, lane: Lane, *, clock: Cl
     records = () if page is None else page.records
     more, size = page is not None and page.next != DONE, 0 if page is None else page.wire_bytes
     return _shown(custom_class(source).shown, records, rows, more=more, size=size, seconds=clock.monotonic() - since)
+
+
+def _of_files(file: File, roots: Roots, *, rows: int, clock: Clock) -> Preview:
+    from medallion.source.beginning import opened  # with pyarrow, which no other preview needs
+
+    since = clock.monotonic()
+    listing = Listing.of(file, roots.open)
+    there = sorted(listing.now(), key=lambda one: (one.modified, one.path))
+    if not there:
+        raise SourceError(f"there is no file {listing.shown}; look at file.path")
+    size = 0
+    for one in there:
+        beginning = opened(listing, one, rows)
+        size += beginning.bytes
+        if beginning.rows:
+            break
+    return Preview(
+        request=f"{listing.uri(one.path)}, the oldest of {len(there):,}" + ("" if beginning.whole else ", its beginning"),
+        columns=tuple(dict.fromkeys(name for row in beginning.rows for name in row)),
+        rows=beginning.rows[:rows],
+        records=len(beginning.rows),
+        more=len(there) > 1,
+        bytes=size,
+        seconds=clock.monotonic() - since,
+        of="file",
+    )
 
 
 def _shown(request: str, records: Sequence[bytes], rows: int, *, more: bool, size: int, seconds: float) -> Preview:

@@ -15,13 +15,14 @@ import pyarrow as pa
 from medallion.bronze.append import LogWriter
 from medallion.bronze.closing import close, tidy
 from medallion.bronze.courtesy import admit, working
-from medallion.bronze.entry import Asked, ChunkEntry, ChunkFile, RunAbandoned, RunStarted
+from medallion.bronze.entry import Asked, ChunkEntry, RunAbandoned, RunStarted
 from medallion.bronze.ledger import Ledger
 from medallion.bronze.log import AT_ONCE, LogReader
 from medallion.bronze.mend import Position
 from medallion.bronze.opening import Opened
 from medallion.bronze.spool import OpenFiles
 from medallion.bronze.state import TableState, open_state
+from medallion.bronze.upload import upload
 from medallion.bronze.writer import this_process
 from medallion.clock import Clock
 from medallion.config.platform import Bronze
@@ -84,6 +85,7 @@ def land(
             watermarks=state.watermarks,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
+            taken=list(state.taken),
             writer=this_process(),
         )
         opened = Opened(
@@ -92,13 +94,9 @@ def land(
         ledger = Ledger(
             writer=writer, layout=layout, listener=listener, started=started, started_version=opened.version, schema_id=state.schema_id
         )
-        files = OpenFiles(folder=Path(folder), rows=bronze.max_rows_per_file, compression=bronze.compression)
+        files = OpenFiles(folder=Path(folder), rows=bronze.max_rows_per_file, compression=bronze.compression, formats=bronze.formats)
         files.add(table)
-        chunks: list[tuple[int, list[ChunkFile]]] = []
-        for number, file in enumerate(files.close()):
-            path = f"{ledger.folder}/part-{number:05d}-{uuid.uuid4().hex}.parquet"
-            fs.upload(file.path, layout.within(path))
-            chunks.append((file.rows, [ChunkFile(format="parquet", path=path, bytes=file.bytes, sha256=file.sha256)]))
+        chunks = [(one.rows, upload(fs, layout, one, folder=ledger.folder, number=number)) for number, one in enumerate(files.close())]
         asked = Asked(pages=0, first={LANE: {"entity": entity, "rows": [list(position) for position in positions]}}, last={})
         ledger.enter(chunks, resume={}, watermark=None, final=False, asked=asked)
         version = writer.version
@@ -136,6 +134,7 @@ def _close_open(writer: LogWriter, state: TableState, layout: BronzeLayout, *, b
             watermarks=state.watermarks,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
+            taken=list(state.taken),
         )
     )
 

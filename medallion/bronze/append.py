@@ -102,6 +102,6 @@ def halves(entry: ChunkEntry) -> tuple[ChunkEntry, ChunkEntry]:
     )
     first, second = parts
     nothing = Asked(pages=0, first={}, last={})
-    return msgspec.structs.replace(entry, chunks=first, resume={}, watermark=None, asked=nothing, candidates=None), msgspec.structs.replace(
-        entry, chunks=second
-    )
+    return msgspec.structs.replace(
+        entry, chunks=first, resume={}, watermark=None, asked=nothing, candidates=None, taken=[]
+    ), msgspec.structs.replace(entry, chunks=second)

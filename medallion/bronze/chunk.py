@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from medallion.bronze.entry import Asked
+from medallion.bronze.entry import Asked, Format
 from medallion.bronze.spool import Spooled
 from medallion.schema import Type
 from medallion.source.protocol import Page, Position
 
-FIRST_GUESS = 0.25
+GUESSES: Mapping[Format, float] = {"parquet": 0.25, "csv": 1.0}
 """Bytes of a file for each byte of JSON, before a chunk of the table has shown it."""
 OPEN_BYTES = 128 * 1024**2
 """A chunk never holds more JSON than this, however well it compresses: memory is bounded."""
@@ -49,7 +49,7 @@ class ReadyChunk:
 class Yield:
     """How many bytes of file a byte of JSON becomes, learned from the chunks written so far."""
 
-    ratio: float = FIRST_GUESS
+    ratio: float = GUESSES["parquet"]
 
     def learn(self, json_bytes: int, file_bytes: int) -> None:
         """A chunk of *json_bytes* became *file_bytes*; small ones say little and are not heard."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from medallion import events
 from medallion.bronze.entry import Marks, RunCompleted
@@ -36,10 +36,12 @@ def close(
     content: str | None,
     same_as: str | None,
     watermarks: Marks | None = None,
+    taken: Sequence[int] | None = None,
 ) -> tuple[RunCompleted, int]:
     """The run is completed in the log, at the version that is given back. *watermarks* are those of parents; None: as they were.
 
     *rows* and *chunks* are this attempt's, *candidate* is the highest cursor value before the run's end. A backfill moves no watermark.
+    *taken* are the versions of the ``files`` entries in force from here on; None: nothing was taken.
     """
     earlier, started = opened.continued, opened.started
     completed = RunCompleted(
@@ -59,6 +61,7 @@ def close(
         same_as_version=None if same_as is None else _original(opened.state),
         cursor_field=started.cursor_field,
         watermarks=watermarks or started.watermarks,
+        taken=list(started.taken if taken is None else taken),
     )
     return completed, opened.writer.append(completed).version
 

@@ -1,4 +1,4 @@
-"""What stands in a log: six kinds of entries, one canonical spelling, each sealed by the hash of the one before."""
+"""What stands in a log: seven kinds of entries, one canonical spelling, each sealed by the hash of the one before."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from medallion.errors import LogEntryError, NewerFormatError
+from medallion.source.protocol import FileVersion
 
 FORMAT = 1
 MIN_READER = 1
@@ -85,6 +86,10 @@ class RunStarted(Header, tag="run_started", tag_field="kind", frozen=True, kw_on
     """The watermark of each parent, in place of *watermark*; where *start* is null, its requests begin there."""
     parent: ParentCut | None = None
     """Whose records the requests are made from: the same ones however often the run is resumed."""
+    taken: list[int] = []
+    """Of a source of files: the versions of the ``files`` entries with what was taken before, in force like the watermark."""
+    full_refresh: bool = False
+    """Whether it takes files again that were taken before."""
 
 
 class RunResumed(Header, tag="run_resumed", tag_field="kind", frozen=True, kw_only=True):
@@ -96,10 +101,13 @@ class RunResumed(Header, tag="run_resumed", tag_field="kind", frozen=True, kw_on
     writer: Writer
 
 
+Format: TypeAlias = Literal["parquet", "csv"]
+
+
 class ChunkFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file of a chunk; *path* is relative to the table's folder."""
 
-    format: Literal["parquet", "csv"]
+    format: Format
     path: str
     bytes: int
     sha256: str
@@ -112,6 +120,11 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     schema_id: int
     files: list[ChunkFile]
+
+    @property
+    def file(self) -> ChunkFile:
+        """The file that is read, whoever reads: Parquet where there is one."""
+        return next((file for file in self.files if file.format == "parquet"), self.files[0])
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +149,16 @@ class ChunkEntry(Header, tag="chunk", tag_field="kind", frozen=True, kw_only=Tru
     asked: Asked
     candidates: Marks | None = None
     """The highest cursor value of each parent that has rows in these chunks."""
+    taken: list[FileVersion] = []
+    """Files of which these are the rows, where each file is taken once."""
+
+
+class FilesEntry(Header, tag="files", tag_field="kind", frozen=True, kw_only=True):
+    """Files that were taken: a part of what a run and those before it took, see :mod:`medallion.bronze.taken`."""
+
+    started: int
+    keys: bytes
+    """Twelve bytes a file, one behind the other."""
 
 
 class SchemaEntry(Header, tag="schema", tag_field="kind", frozen=True, kw_only=True):
@@ -171,10 +194,12 @@ class RunCompleted(Header, tag="run_completed", tag_field="kind", frozen=True, k
     """Field that *watermark* and *watermarks* are of."""
     watermarks: Marks | None = None
     """The watermark of each parent that the run asked for; one that is not among them is forgotten."""
+    taken: list[int] = []
+    """The versions of the ``files`` entries in force from here on."""
 
 
 class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, kw_only=True):
-    """An open run that nobody will continue. *watermark*, *schema_id* and *last_completed* stay in force."""
+    """An open run that nobody will continue. *watermark*, *schema_id*, *last_completed* and *taken* stay in force."""
 
     first_version: int
     load_pattern: Literal["full", "cdc", "current_history"]
@@ -187,9 +212,10 @@ class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, k
     """Field that *watermark* and *watermarks* are of."""
     watermarks: Marks | None = None
     """The watermark of each parent, with those moved that the run was done with."""
+    taken: list[int] = []
 
 
-Entry: TypeAlias = RunStarted | RunResumed | ChunkEntry | SchemaEntry | RunCompleted | RunAbandoned
+Entry: TypeAlias = RunStarted | RunResumed | ChunkEntry | SchemaEntry | FilesEntry | RunCompleted | RunAbandoned
 
 _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder(order="sorted")

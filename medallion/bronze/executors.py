@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from medallion.bronze import csv
+from medallion.bronze.entry import ChunkFile, Format
 from medallion.bronze.typed import content, quoted
 from medallion.errors import StorageError
-from medallion.schema import RESCUED, ROW, Type
+from medallion.schema import BIGINT, RESCUED, ROW, STRING, Type
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
+FILE = "__file"
+"""The name of a row's file."""
+_FILE_NAME = f"_metadata.file_name AS {FILE}"
+_OF = "of"
+"""The name of the file of another format with the same rows."""
 _IN_TASK = (1 << 33) - 1
 """The part of Spark's increasing ids that counts the rows of a task."""
 _MODULUS = 1 << 128
@@ -23,19 +30,16 @@ _MODULUS = 1 << 128
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A chunk file that executors wrote; *name* is its file's."""
+    """A chunk that executors wrote."""
 
-    name: str
     rows: int
-    bytes: int
-    sha256: str
+    files: tuple[ChunkFile, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Everything that one job wrote, in the order of names. *folder* is where, below the table."""
+    """Everything that one job wrote, in the order of names."""
 
-    folder: str
     written: tuple[Written, ...]
     rescued: int
     """Rows with something in ``_rescued``."""
@@ -53,8 +57,8 @@ class Files:
 
     @property
     def bytes(self) -> int:
-        """Bytes of all files."""
-        return sum(file.bytes for file in self.written)
+        """Bytes of all files that are read."""
+        return sum(one.files[0].bytes for one in self.written)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,64 +72,92 @@ class Cut:
     compression: str
 
 
-def write(frame: DataFrame, folder: str, cut: Cut) -> None:
+def write(frame: DataFrame, folder: str, columns: Mapping[str, Type], cut: Cut, format_: Format) -> None:
     """The rows of *frame*, columns and ``_rescued``, are in files of at most *cut.rows* rows in *folder*, which was not there.
 
     ``_row`` is added: the place of a row in its file, since a file holds rows that follow each other in their task.
     """
     numbered = frame.withColumn(ROW, F.monotonically_increasing_id().bitwiseAND(F.lit(_IN_TASK)) % F.lit(cut.rows))
-    writer = numbered.write.mode("error").option("compression", cut.compression).option("maxRecordsPerFile", cut.rows)
-    writer.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(folder)
+    if format_ == "csv":
+        numbered = numbered.selectExpr(*_texts(columns))
+    writer = numbered.write.mode("error").options(**_writing(format_, cut)).option("maxRecordsPerFile", cut.rows)
+    writer.format(format_).save(folder)
 
 
-def largest(spark: SparkSession, folder: str) -> tuple[int, int]:
-    """Bytes of the largest file that was written to *folder*, and how many files there are."""
-    found = _binary(spark, folder).agg(F.max("length"), F.count("*")).collect()[0]
-    return int(found[0] or 0), int(found[1])
+def write_beside(spark: SparkSession, folder: str, beside: str, columns: Mapping[str, Type], cut: Cut) -> None:
+    """Each Parquet file of *folder* is a CSV file, too, in ``of=<its name>`` below *beside*, which was not there."""
+    named = landed(spark, [folder], columns, "parquet").selectExpr(*_texts(columns), f"{quoted(FILE)} AS {_OF}")
+    together = named.repartition(_OF)  # all rows of a file in one task, which writes one file
+    together.write.mode("error").options(**_writing("csv", cut)).partitionBy(_OF).csv(beside)
 
 
-def read(spark: SparkSession, folder: str, columns: Mapping[str, Type]) -> DataFrame:
-    """The rows that were written to *folder*, columns and ``_rescued``."""
-    return spark.read.schema(_ddl(columns)).parquet(folder).drop(ROW)
+def largest(spark: SparkSession, folder: str, format_: Format) -> int:
+    """Bytes of the largest file that was written to *folder*."""
+    found = _binary(spark, folder, format_).agg(F.max("length")).collect()[0]
+    return int(found[0] or 0)
+
+
+def landed(spark: SparkSession, paths: Sequence[str], columns: Mapping[str, Type], format_: Format) -> DataFrame:
+    """The rows of chunk files that were written with *columns*: those, ``_rescued``, ``_row``, and the file's name as :data:`FILE`."""
+    kinds = _all(columns)
+    if format_ == "csv":
+        ddl = ", ".join(f"{quoted(name)} string" for name in kinds)
+        text = spark.read.schema(ddl).options(**csv.READ).csv(list(paths))
+        return text.selectExpr(*(f"{csv.sql_value(name, kind)} AS {quoted(name)}" for name, kind in kinds.items()), _FILE_NAME)
+    ddl = ", ".join(f"{quoted(name)} {kind}" for name, kind in kinds.items())
+    return spark.read.schema(ddl).parquet(*paths).selectExpr(*map(quoted, kinds), _FILE_NAME)
 
 
 def look(
-    spark: SparkSession, uri: str, folder: str, columns: Mapping[str, Type], *, cursor: str | None, end: int | None, hashed: bool
+    spark: SparkSession,
+    uri: str,
+    folder: str,
+    columns: Mapping[str, Type],
+    formats: Sequence[Format],
+    *,
+    cursor: str | None,
+    end: int | None,
+    hashed: bool,
 ) -> Files:
-    """What was written to *uri*, each file counted and hashed by the executors; *hashed*: its content too.
+    """What was written to *uri*, and beside it where there are two *formats*, each file counted and hashed by the executors.
 
-    *cursor* is the SQL of the cursor's value; only values before *end* (microseconds since 1970) count. Raises StorageError where
-    a file is there for the one look and not for the other.
+    *folder* is the same place, below the table. *hashed*: the content, too. *cursor* is the SQL of the cursor's value; only values before
+    *end* (microseconds since 1970) count. Raises StorageError where a file is there for the one look and not for the other.
     """
-    landed = spark.read.schema(_ddl(columns)).parquet(uri)
+    first = formats[0]
     moment = F.lit(None).cast("timestamp") if cursor is None else F.expr(f"try_cast({cursor} AS TIMESTAMP)")
     micros = F.unix_micros(moment)
     before = micros if end is None else F.when(micros < end, micros)
-    counted = landed.groupBy(F.col("_metadata.file_name").alias("name")).agg(
-        F.count("*").alias("rows"),
-        F.count(RESCUED).alias("rescued"),
-        F.max(before).alias("newest"),
-        F.count(F.expr(cursor or "NULL")).alias("known"),
-        F.count(micros).alias("instants"),
-        *_content(columns, hashed),
+    counted = (
+        landed(spark, [uri], columns, first)
+        .groupBy(F.col(quoted(FILE)).alias("name"))
+        .agg(
+            F.count("*").alias("rows"),
+            F.count(RESCUED).alias("rescued"),
+            F.max(before).alias("newest"),
+            F.count(F.expr(cursor or "NULL")).alias("known"),
+            F.count(micros).alias("instants"),
+            *_content(columns, hashed),
+        )
     )
     counts = {row["name"]: row for row in counted.collect()}
-    digests = _binary(spark, uri).select(F.col("_metadata.file_name").alias("name"), "length", F.sha2("content", 256).alias("sha256"))
-    files = {row["name"]: row for row in digests.collect()}
-    if missing := sorted(set(counts) - set(files)):
-        raise StorageError(f"{uri}/{missing[0]} was written, but cannot be read again; nothing of this job is kept: run again")
-    written = [
-        Written(name=name, rows=row["rows"], bytes=files[name]["length"], sha256=files[name]["sha256"])
-        for name, row in sorted(counts.items())
-    ]
+    files = [_digests(spark, uri, folder, first)]
+    files += [_digests(spark, beside(uri), beside(folder), other) for other in formats[1:] if counts]
+    for found in files:
+        if missing := sorted(set(counts) - set(found)):
+            raise StorageError(f"{uri}/{missing[0]} was written, but cannot be read again; nothing of this job is kept: run again")
     return Files(
-        folder=folder,
-        written=tuple(written),
+        written=tuple(Written(rows=row["rows"], files=tuple(found[name] for found in files)) for name, row in sorted(counts.items())),
         rescued=sum(row["rescued"] for row in counts.values()),
         newest=max((row["newest"] for row in counts.values() if row["newest"] is not None), default=None),
         unreadable=sum(row["known"] - row["instants"] for row in counts.values()),
         content=sum(int(row["high"] or 0) * (1 << 64) + int(row["low"] or 0) for row in counts.values()) % _MODULUS,
     )
+
+
+def beside(folder: str) -> str:
+    """Where the CSV files go that have Parquet files in *folder*."""
+    return f"{folder}-csv"
 
 
 def digest(rows: int, contents: Sequence[int]) -> str:
@@ -141,10 +173,36 @@ def _content(columns: Mapping[str, Type], hashed: bool) -> list[Column]:
     return [F.expr(whole.format(seed, values)).alias(name) for name, seed in (("high", 1), ("low", 2))]
 
 
-def _ddl(columns: Mapping[str, Type]) -> str:
-    parts = [*((name, str(kind)) for name, kind in columns.items()), (RESCUED, "string"), (ROW, "bigint")]
-    return ", ".join(f"{quoted(name)} {kind}" for name, kind in parts)
+def _all(columns: Mapping[str, Type]) -> dict[str, Type]:
+    return {**columns, RESCUED: STRING, ROW: BIGINT}
 
 
-def _binary(spark: SparkSession, folder: str) -> DataFrame:
-    return spark.read.format("binaryFile").option("pathGlobFilter", "*.parquet").load(folder)
+def _texts(columns: Mapping[str, Type]) -> list[str]:
+    return [f"{csv.sql_text(name, kind)} AS {quoted(name)}" for name, kind in _all(columns).items()]
+
+
+def _writing(format_: Format, cut: Cut) -> dict[str, str]:
+    of_format = {"compression": cut.compression} if format_ == "parquet" else dict(csv.WRITE)
+    return of_format | {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
+
+
+def _digests(spark: SparkSession, uri: str, folder: str, format_: Format) -> dict[str, ChunkFile]:
+    """The files in a folder, by name; those that are beside others by the names of those."""
+    found = _binary(spark, uri, format_)
+    of = F.col(_OF) if _OF in found.columns else F.lit(None).cast("string")
+    rows = found.select(
+        F.col("_metadata.file_name").alias("name"), of.alias("of"), "length", F.sha2("content", 256).alias("sha256")
+    ).collect()
+    return {
+        row["of"] or row["name"]: ChunkFile(
+            format=format_,
+            path="/".join([folder, *([f"{_OF}={row['of']}"] if row["of"] else []), row["name"]]),
+            bytes=row["length"],
+            sha256=row["sha256"],
+        )
+        for row in rows
+    }
+
+
+def _binary(spark: SparkSession, folder: str, format_: Format) -> DataFrame:
+    return spark.read.format("binaryFile").option("pathGlobFilter", f"*.{format_}").load(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from medallion import events
 from medallion.bronze.arrow import RecordReader
 from medallion.bronze.children import Children
-from medallion.bronze.chunk import ChunkLimits, OpenChunk, ReadyChunk
+from medallion.bronze.chunk import GUESSES, ChunkLimits, OpenChunk, ReadyChunk, Yield
 from medallion.bronze.closing import close, remarks, repeated, tidy
 from medallion.bronze.courtesy import working
 from medallion.bronze.cutting import ContentHash, Cutter
@@ -30,7 +30,7 @@ from medallion.config.bound import Bound, parse_bound
 from medallion.config.incremental import Incremental
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
-from medallion.errors import NotYetError, Problem, QualityError
+from medallion.errors import QualityError
 from medallion.events import Listener, Noticed
 from medallion.layout import BronzeLayout
 from medallion.schema import Type
@@ -79,7 +79,7 @@ def extract(
     """
     began = clock.monotonic()
     layout = BronzeLayout(system=source.system, table=source.table)
-    declared = declared_columns(source, bronze)
+    declared = declared_columns(source)
     attempt = uuid.uuid4().hex
     with working(attempt):
         parent = pages.table.cut() if isinstance(pages, Children) else None
@@ -89,9 +89,15 @@ def extract(
         tell(opened, source, listener)
         with tempfile.TemporaryDirectory(prefix="medallion-", dir=spool) as folder, Roster(Path(folder, "parents")) as roster:
             place = Place(fs=fs, layout=layout, listener=listener)
-            spooler = Spooler(files=OpenFiles(folder=Path(folder), rows=bronze.max_rows_per_file, compression=bronze.compression))
+            files = OpenFiles(folder=Path(folder), rows=bronze.max_rows_per_file, compression=bronze.compression, formats=bronze.formats)
+            spooler = Spooler(files=files)
             landing = Landing(
-                place=place, writer=opened.writer, started=opened.started, started_version=opened.version, schema_id=opened.state.schema_id
+                place=place,
+                writer=opened.writer,
+                started=opened.started,
+                started_version=opened.version,
+                schema_id=opened.state.schema_id,
+                yields=Yield(ratio=GUESSES["csv" if "csv" in bronze.formats else "parquet"]),
             )
             kin = None
             if source.parent is not None and source.incremental is not None:
@@ -138,10 +144,8 @@ def extract(
     )
 
 
-def declared_columns(source: Source, bronze: Bronze) -> dict[str, Type]:
+def declared_columns(source: Source) -> dict[str, Type]:
     """The columns that the configuration declares. Raises ConfigError where it is no schema."""
-    if bronze.formats != ("parquet",):
-        raise NotYetError([Problem(path="platform.bronze.formats", message="only [parquet] is built yet")])
     return declared_of(source)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medallion.bronze import executors
@@ -14,7 +15,9 @@ from medallion.bronze.entry import RunCompleted
 from medallion.bronze.extract import ExtractResult, declared_columns, tell
 from medallion.bronze.framing import FrameLanding
 from medallion.bronze.ledger import Ledger
-from medallion.bronze.opening import ExtractOptions, open_run
+from medallion.bronze.log import LogReader
+from medallion.bronze.opening import ExtractOptions, Opened, open_run
+from medallion.bronze.taken import Taken
 from medallion.clock import Clock
 from medallion.config.bound import parse_bound
 from medallion.config.platform import Bronze
@@ -50,7 +53,7 @@ def extract_frames(
     """
     began = clock.monotonic()
     layout = BronzeLayout(system=source.system, table=source.table)
-    declared = declared_columns(source, bronze)
+    declared = declared_columns(source)
     attempt = uuid.uuid4().hex
     with working(attempt), _typed(frames):
         opened = open_run(
@@ -76,6 +79,7 @@ def extract_frames(
             opened=opened,
             ledger=ledger,
             declared=declared,
+            taken=_taken(fs, layout, opened),
             columns=opened.state.columns,
         )
         _read(frames, landing)
@@ -103,7 +107,7 @@ def _read(frames: FrameSource, landing: FrameLanding) -> None:
     """Every frame is landed; all but the last one are committed, the last one too where the source cannot go on."""
     if not landing.opened.lanes:
         return
-    asked = frames.frames(landing.spark, landing.opened.lanes)
+    asked = frames.frames(landing.spark, [replace(lane, taken=landing.taken) for lane in landing.opened.lanes])
     try:
         while True:
             try:
@@ -129,7 +133,7 @@ def _complete(landing: FrameLanding) -> tuple[RunCompleted, int]:
         content = executors.digest(ledger.rows + waiting, landing.contents)
     same_as = repeated(opened, content=content, schema_id=ledger.schema_id, changed=landing.changed)
     if same_as is not None and held is not None:
-        ledger.paths += [f"{held.files.folder}/{one.name}" for one in held.files.written]
+        ledger.paths += [file.path for one in held.files.written for file in one.files]
     elif waiting:
         landing.commit()
     if same_as is None and landing.pending:
@@ -143,7 +147,15 @@ def _complete(landing: FrameLanding) -> tuple[RunCompleted, int]:
         candidate=None if candidate is None else parse_bound(candidate),
         content=content,
         same_as=same_as,
+        taken=landing.taken.settled(ledger.enter_files),
     )
+
+
+def _taken(fs: FileSystem, layout: BronzeLayout, opened: Opened) -> Taken:
+    """What a source of files need not read again."""
+    taken = Taken.read(LogReader(fs, layout), () if opened.started.full_refresh else opened.started.taken)
+    taken.add(() if opened.continued is None else opened.continued.taken)
+    return taken
 
 
 @contextmanager

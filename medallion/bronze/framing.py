@@ -9,18 +9,19 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from medallion.bronze import executors
-from medallion.bronze.entry import Asked, ChunkFile
+from medallion.bronze.entry import Asked, Format
 from medallion.bronze.executors import Cut, Files
 from medallion.bronze.ledger import Ledger
 from medallion.bronze.opening import Opened
 from medallion.bronze.state import latest
+from medallion.bronze.taken import Taken
 from medallion.bronze.typed import quoted, shape
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.config.values import parse_instant, show_instant
 from medallion.errors import QualityError
 from medallion.events import Noticed
-from medallion.schema import Type, landing_name
+from medallion.schema import ROW, Type, landing_name
 from medallion.source.protocol import Frame
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
@@ -54,6 +55,8 @@ class FrameLanding:
     opened: Opened
     ledger: Ledger
     declared: Mapping[str, Type]
+    taken: Taken
+    """Files that this run and those before it took."""
     columns: Mapping[str, Type]
     """The table's, which grow as frames and contract say."""
     frames: int = 0
@@ -94,8 +97,11 @@ class FrameLanding:
                 f"{files.rescued} rows hold text that does not fit its column (declared are {', '.join(shaped.parsed)}) or that the source "
                 "could not read, and the schema contract forbids that. Nothing of them landed; change schema_contract, schema or the source"
             )
+        if frame.check is not None:
+            frame.check()
         self.columns = shaped.plan.columns
         self.frames += 1
+        self.taken.add(frame.taken)
         self.rescued += files.rescued
         self.unreadable += files.unreadable
         self.contents.append(files.content)
@@ -114,14 +120,12 @@ class FrameLanding:
             self.pending = ()
         lane = held.frame.lane
         self.ledger.enter(
-            [
-                (one.rows, [ChunkFile(format="parquet", path=f"{held.files.folder}/{one.name}", bytes=one.bytes, sha256=one.sha256)])
-                for one in held.files.written
-            ],
+            [(one.rows, one.files) for one in held.files.written],
             resume={lane: held.frame.next},
             watermark=self.candidate,
             final=False,
             asked=Asked(pages=1, first={lane: dict(held.frame.position)}, last={lane: dict(held.frame.position)}),
+            taken=held.frame.taken,
         )
 
     @property
@@ -132,15 +136,15 @@ class FrameLanding:
 
     def _written(self, rows: DataFrame, columns: Mapping[str, Type]) -> Files:
         cut = Cut(rows=self.bronze.max_rows_per_file, bytes=self.bronze.max_file_size_mb * 1024**2, compression=self.bronze.compression)
-        folder = self._folder()
-        executors.write(rows, self._uri(folder), cut)
-        largest, _ = executors.largest(self.spark, self._uri(folder))
-        while largest > cut.bytes and cut.rows > 1:
+        folder, formats = self._folder(), self._formats
+        executors.write(rows, self._uri(folder), columns, cut, formats[0])
+        while (largest := self._largest(folder, columns, cut)) > cut.bytes and cut.rows > 1:
             cut = Cut(rows=max(1, cut.rows * cut.bytes * 9 // (largest * 10)), bytes=cut.bytes, compression=cut.compression)
             large, folder = folder, self._folder()
-            executors.write(executors.read(self.spark, self._uri(large), columns), self._uri(folder), cut)
+            again = executors.landed(self.spark, [self._uri(large)], columns, formats[0]).drop(ROW, executors.FILE)
+            executors.write(again, self._uri(folder), columns, cut, formats[0])
             self._delete(large)
-            largest, _ = executors.largest(self.spark, self._uri(folder))
+            self._delete(executors.beside(large))
         incremental = self.source.incremental
         end = self.opened.started.end
         return executors.look(
@@ -148,10 +152,25 @@ class FrameLanding:
             self._uri(folder),
             folder,
             columns,
+            formats,
             cursor=None if incremental is None else _cursor(incremental.cursor_field, columns),
             end=None if end is None else (parse_instant(end) - _EPOCH) // timedelta(microseconds=1),
             hashed=self.source.load_pattern == "full",
         )
+
+    @property
+    def _formats(self) -> tuple[Format, ...]:
+        """Of a chunk, the one that is read first."""
+        return ("parquet", "csv") if len(self.bronze.formats) > 1 else self.bronze.formats
+
+    def _largest(self, folder: str, columns: Mapping[str, Type], cut: Cut) -> int:
+        """Bytes of the largest file; files of a second format are made for it, unless the first one is too large already."""
+        largest = executors.largest(self.spark, self._uri(folder), self._formats[0])
+        if len(self._formats) == 1 or not 0 < largest <= cut.bytes:
+            return largest
+        there = executors.beside(folder)
+        executors.write_beside(self.spark, self._uri(folder), self._uri(there), columns, cut)
+        return max(largest, executors.largest(self.spark, self._uri(there), "csv"))
 
     def _folder(self) -> str:
         return f"{self.ledger.folder}/frame-{self.frames:05d}-{uuid.uuid4().hex}"

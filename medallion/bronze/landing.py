@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,8 +11,9 @@ from types import TracebackType
 from medallion import events
 from medallion.bronze.append import LogWriter
 from medallion.bronze.chunk import ReadyChunk, Yield
-from medallion.bronze.entry import Chunk, ChunkEntry, ChunkFile, Marks, RunStarted, SchemaEntry
+from medallion.bronze.entry import Chunk, ChunkEntry, Marks, RunStarted, SchemaEntry
 from medallion.bronze.spool import Spooled
+from medallion.bronze.upload import upload
 from medallion.config.bound import Bound, show_bound
 from medallion.config.values import parse_instant
 from medallion.errors import StateError
@@ -109,13 +109,10 @@ class Landing:
         chunks: list[Chunk] = []
         if spooled and (ready.changes or self.schema_id is None):
             self.enter_schema(ready.columns, ready.changes)
-        for ordinal, file in enumerate(spooled):
-            path = f"{folder}/part-{self.chunks + ordinal:05d}-{uuid.uuid4().hex}.parquet"
-            self.place.fs.upload(file.path, self.place.layout.within(path))
-            file.path.unlink(missing_ok=True)
+        for ordinal, one in enumerate(spooled):
+            landed = upload(self.place.fs, self.place.layout, one, folder=folder, number=self.chunks + ordinal)
             assert self.schema_id is not None, "a chunk with rows has a schema"
-            landed = ChunkFile(format="parquet", path=path, bytes=file.bytes, sha256=file.sha256)
-            chunks.append(Chunk(ordinal=ordinal, rows=file.rows, schema_id=self.schema_id, files=[landed]))
+            chunks.append(Chunk(ordinal=ordinal, rows=one.rows, schema_id=self.schema_id, files=landed))
         if chunks:
             failpoint("chunk.uploaded")
         candidates = self.keep(ready.candidates) if ready.candidates and self.keep is not None else None
@@ -133,7 +130,7 @@ class Landing:
             )
         )
         self.on_landed(ready.candidates)
-        size = sum(file.bytes for file in spooled)
+        size = sum(chunk.file.bytes for chunk in chunks)
         self.rows += ready.rows
         self.chunks += len(chunks)
         self.bytes += size

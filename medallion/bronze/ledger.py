@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from medallion import events
 from medallion.bronze.append import LogWriter
-from medallion.bronze.entry import Asked, Chunk, ChunkEntry, ChunkFile, RunStarted, SchemaEntry
+from medallion.bronze.entry import Asked, Chunk, ChunkEntry, ChunkFile, FilesEntry, RunStarted, SchemaEntry
 from medallion.config.values import parse_instant
 from medallion.events import Listener
 from medallion.failpoint import failpoint
 from medallion.layout import BronzeLayout
 from medallion.schema import Type
-from medallion.source.protocol import Position
+from medallion.source.protocol import FileVersion, Position
+
+Keys: TypeAlias = bytes
+"""See :class:`medallion.bronze.entry.FilesEntry`."""
 
 
 @dataclass(kw_only=True)
@@ -52,6 +56,10 @@ class Ledger:
         self.schema_id = stored.version
         self.listener(events.SchemaChanged(source=self.started.source, version=stored.version, changes=tuple(changes)))
 
+    def enter_files(self, keys: Keys) -> int:
+        """Files with these *keys* are taken once the run is complete; gives the entry's version."""
+        return self.writer.append(FilesEntry(**self.writer.stamp(self.started.run_id), started=self.started_version, keys=keys)).version
+
     def enter(
         self,
         files: Sequence[tuple[int, Sequence[ChunkFile]]],
@@ -60,6 +68,7 @@ class Ledger:
         watermark: str | None,
         final: bool,
         asked: Asked,
+        taken: Sequence[FileVersion] = (),
     ) -> None:
         """*files*, the rows of each chunk and its files, are chunks of the schema in force; the rest as in ChunkEntry."""
         chunks: list[Chunk] = []
@@ -78,10 +87,11 @@ class Ledger:
                 watermark=watermark,
                 watermark_final=final,
                 asked=asked,
+                taken=list(taken),
             )
         )
         rows = sum(chunk.rows for chunk in chunks)
-        size = sum(chunk.files[0].bytes for chunk in chunks)
+        size = sum(chunk.file.bytes for chunk in chunks)
         self.rows += rows
         self.chunks += len(chunks)
         self.bytes += size

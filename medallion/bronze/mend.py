@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,9 @@ from medallion.bronze.entry import ChunkEntry
 from medallion.bronze.fit import FITS, fit_for
 from medallion.bronze.log import LogReader
 from medallion.bronze.state import open_state
+from medallion.bronze.stored import blocks
 from medallion.bronze.value import Value, decode, text
-from medallion.errors import ChecksumError, ConfigError, NotFoundError, Problem, StateError
+from medallion.errors import ConfigError, Problem, StateError
 from medallion.layout import BronzeLayout
 from medallion.schema import RESCUED, ROW, STRING, Type
 from medallion.storage.filesystem import FileSystem
@@ -53,7 +53,7 @@ def mended(fs: FileSystem, layout: BronzeLayout, rows: Sequence[Mended]) -> pa.T
     ]
     if problems:
         raise ConfigError(problems)
-    whole = _as_landed(fs, layout, reader, [row.position for row in rows], columns)
+    whole = _as_landed(fs, reader, [row.position for row in rows], columns)
     arrays = []
     for name, kind in columns.items():
         fit, fitted = fit_for(kind), list[object]()
@@ -125,16 +125,14 @@ def _spelled(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _as_landed(
-    fs: FileSystem, layout: BronzeLayout, reader: LogReader, positions: Sequence[Position], columns: Mapping[str, Type]
-) -> pa.Table:
+def _as_landed(fs: FileSystem, reader: LogReader, positions: Sequence[Position], columns: Mapping[str, Type]) -> pa.Table:
     """The rows at *positions*, in that order, as their chunk files have them."""
     by_chunk: dict[tuple[int, int], list[int]] = {}
     for version, chunk, row in positions:
         by_chunk.setdefault((version, chunk), []).append(row)
     parts, order = list[pa.Table](), dict[Position, int]()
     for (version, chunk), wanted in by_chunk.items():
-        table = _file(fs, layout, reader, version, chunk)
+        table = _file(fs, reader, version, chunk, [*columns, ROW])
         there = {row: place for place, row in enumerate(table[ROW].to_pylist())}
         if missing := [row for row in wanted if row not in there]:
             raise StateError(f"chunk {chunk} of {reader.name(version)} has no row {missing[0]}, though the quarantine names it")
@@ -144,20 +142,12 @@ def _as_landed(
     return pa.concat_tables(parts).take(pa.array([order[position] for position in positions])).combine_chunks()
 
 
-def _file(fs: FileSystem, layout: BronzeLayout, reader: LogReader, version: int, ordinal: int) -> pa.Table:
+def _file(fs: FileSystem, reader: LogReader, version: int, ordinal: int, names: Sequence[str]) -> pa.Table:
     entry = reader.one(version).entry
     chunk = next((one for one in entry.chunks if one.ordinal == ordinal), None) if isinstance(entry, ChunkEntry) else None
     if chunk is None:
         raise StateError(f"{reader.name(version)} lists no chunk {ordinal}, though the quarantine names it")
-    file = chunk.files[0]
-    place = fs.root.child(layout.within(file.path))
-    try:
-        data = fs.read(layout.within(file.path))
-    except NotFoundError as error:
-        raise ChecksumError(f"{place} is missing, though {reader.name(version)} lists it; restore it from a copy") from error
-    if len(data) != file.bytes or hashlib.sha256(data).hexdigest() != file.sha256:
-        raise ChecksumError(f"{place} has other bytes than were landed; restore it from a copy")
-    return pq.read_table(io.BytesIO(data))
+    return pa.concat_tables(blocks(fs, reader, chunk, names))
 
 
 def _widened(table: pa.Table, name: str, kind: Type) -> pa.ChunkedArray:

@@ -127,6 +127,8 @@ def open_run(
         last_completed=state.last_completed_version,
         writer=this_process(),
         parent=parent,
+        taken=list(state.taken),
+        full_refresh=options.full_refresh,
     )
     version = writer.append(started).version
     return Opened(
@@ -161,6 +163,7 @@ def _abandon(writer: LogWriter, state: TableState, run: OpenRun, why: str) -> No
             watermarks=state.watermarks,
             schema_id=state.schema_id,
             last_completed=state.last_completed_version,
+            taken=list(state.taken),
         )
     )
 
@@ -204,6 +207,8 @@ def _unfit(run: OpenRun, source: Source, options: ExtractOptions, incremental: I
         return "it is the backfill of another range"
     if options.full_refresh and incremental is not None and started.start != show_bound(incremental.initial):
         return "a full refresh starts again from the initial value"
+    if options.full_refresh and source.type == "file" and not started.full_refresh:
+        return "a full refresh takes every file again"
     if started.load_pattern == "full":
         if options.run_date is not None and parse_instant(options.run_date) != parse_instant(started.logical_date):
             return f"it is the snapshot of {started.logical_date}, and another date is asked for"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,18 +10,18 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from medallion.bronze.arrow import arrow_type
 from medallion.bronze.entry import Chunk, ChunkEntry, ParentCut, RunCompleted, RunStarted
 from medallion.bronze.log import AT_ONCE, LogReader
 from medallion.bronze.matching import matching, named
 from medallion.bronze.state import columns_of, open_state
+from medallion.bronze.stored import blocks
 from medallion.config.condition import columns as compared
 from medallion.config.condition import parse_condition
 from medallion.config.source import Parent
 from medallion.config.values import show_instant
-from medallion.errors import ChainError, ChecksumError, ConfigError, NotYetError, Problem, StateError
+from medallion.errors import ChainError, ConfigError, Problem, StateError
 from medallion.layout import BronzeLayout
 from medallion.schema import Atom, Type, landing_name
 from medallion.schema import Decimal as DecimalType
@@ -79,24 +78,15 @@ class ParentTable:
             raise self._wrong("where", error) from error
         first = done.first_version if done.load_pattern == "full" else 0
         for chunk in _chunks(reader, first, cut.version, done.run_id if done.load_pattern == "full" else None):
-            for batch in self._batches(chunk, {name: kinds[name] for name in kinds if name in needed}):
+            for batch in self._batches(reader, chunk, {name: kinds[name] for name in kinds if name in needed}):
                 table = batch if wanted is None else batch.filter(wanted)
                 columns = [[_plain(value) for value in table[name].to_pylist()] for name in names]
                 yield [None if None in row else msgspec.json.encode(row).decode() for row in zip(*columns, strict=True)]
 
-    def _batches(self, chunk: Chunk, kinds: Mapping[str, Type]) -> Iterator[pa.Table]:
-        file = next((file for file in chunk.files if file.format == "parquet"), None)
-        if file is None:
-            raise NotYetError([Problem(path="platform.bronze.formats", message="records of a parent are read from parquet files only")])
-        path = self.layout.within(file.path)
-        data = self.fs.read(path)
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise ChecksumError(f"{self.fs.root.child(path)} is not the file that the log lists: its SHA-256 differs")
-        opened = pq.ParquetFile(pa.BufferReader(data))
-        present = [name for name in kinds if name in opened.schema_arrow.names]
-        for batch in opened.iter_batches(columns=present):
+    def _batches(self, reader: LogReader, chunk: Chunk, kinds: Mapping[str, Type]) -> Iterator[pa.Table]:
+        for block in blocks(self.fs, reader, chunk, kinds):
             columns = {
-                name: batch.column(name).cast(arrow_type(kind)) if name in present else pa.nulls(len(batch), arrow_type(kind))
+                name: block[name].cast(arrow_type(kind)) if name in block.column_names else pa.nulls(len(block), arrow_type(kind))
                 for name, kind in kinds.items()
             }
             yield pa.table(columns)

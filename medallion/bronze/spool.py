@@ -6,15 +6,18 @@ import contextlib
 import errno
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet
 
+from medallion.bronze import csv
+from medallion.bronze.entry import Format
 from medallion.errors import DiskFullError, StorageError
 from medallion.failpoint import failpoint
 from medallion.schema import ROW
@@ -28,13 +31,26 @@ GROUP_BYTES = 32 * 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spooled:
+class LocalFile:
     """A complete file on the driver; *sha256* is of the bytes that were written."""
 
+    format: Format
     path: Path
-    rows: int
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spooled:
+    """The same rows in one file of each format."""
+
+    rows: int
+    files: tuple[LocalFile, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of the largest file."""
+        return max(file.bytes for file in self.files)
 
 
 class _Hashing(io.RawIOBase):
@@ -64,36 +80,76 @@ class _Hashing(io.RawIOBase):
         return view.nbytes
 
 
-class OpenFile:
-    """A Parquet file that grows, with a ``_row`` from 0 on. Any error leaves no file."""
+class _Writer(Protocol):
+    """What pyarrow writes Parquet with, and CSV."""
 
-    def __init__(self, path: Path, schema: pa.Schema, *, compression: str) -> None:
-        self._path = path
-        with _typed(path):
-            self._file = _Hashing(path.open("xb"))
-        self._schema = schema.append(pa.field(ROW, pa.int64()))
-        with self._whole():
-            self._writer = pyarrow.parquet.ParquetWriter(
-                self._file, self._schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES
+    def write_table(self, table: pa.Table, row_group_size: int) -> None:
+        """*table* comes next."""
+
+    def close(self) -> None:
+        """The file is complete."""
+
+
+class _Growing:
+    """A file of one format that grows."""
+
+    def __init__(self, format_: Format, path: Path, schema: pa.Schema, compression: str) -> None:
+        self.format, self.path = format_, path
+        self.file = _Hashing(path.open("xb"))
+        try:
+            self._writer: _Writer = (
+                pyarrow.parquet.ParquetWriter(self.file, schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES)
+                if format_ == "parquet"
+                else pyarrow.csv.CSVWriter(self.file, csv.text_schema(schema), write_options=csv.OPTIONS)
             )
+        except BaseException:
+            self.discard()
+            raise
+
+    def write(self, table: pa.Table) -> None:
+        """*table* is the next row group."""
+        self._writer.write_table(table if self.format == "parquet" else csv.texts(table), max(len(table), 1))
+
+    def close(self) -> LocalFile:
+        """The file is complete."""
+        self._writer.close()
+        self.file.end()
+        return LocalFile(format=self.format, path=self.path, bytes=self.file.size, sha256=self.file.sha256.hexdigest())
+
+    def discard(self) -> None:
+        """There is no file any more."""
+        self.file.end()
+        self.path.unlink(missing_ok=True)
+
+
+class OpenFile:
+    """Rows that grow, with a ``_row`` from 0 on, in a file of each format: *path* with its ending. Any error leaves no file."""
+
+    def __init__(self, path: Path, schema: pa.Schema, *, compression: str, formats: Sequence[Format] = ("parquet",)) -> None:
+        self._path = path
+        self._files: list[_Growing] = []
+        with self._whole():
+            for format_ in formats:
+                schema_ = schema.append(pa.field(ROW, pa.int64()))
+                self._files.append(_Growing(format_, path.with_suffix(f".{format_}"), schema_, compression))
         self.rows = 0
 
     def write(self, table: pa.Table) -> None:
         """*table* is the next row group. Raises DiskFullError or StorageError."""
         rows = pc.add(_numbers(len(table)), pa.scalar(self.rows, pa.int64()))
         with self._whole():
-            self._writer.write_table(table.append_column(ROW, rows), row_group_size=max(len(table), 1))
+            for file in self._files:
+                file.write(table.append_column(ROW, rows))
             if self.rows == 0:
                 failpoint("chunk.spool")
         self.rows += len(table)
 
     def close(self) -> Spooled:
-        """The file is complete. Raises DiskFullError or StorageError."""
+        """The files are complete. Raises DiskFullError or StorageError."""
         with self._whole():
-            self._writer.close()
-            self._file.end()
+            done = tuple(file.close() for file in self._files)
         failpoint("chunk.spooled")
-        return Spooled(path=self._path, rows=self.rows, bytes=self._file.size, sha256=self._file.sha256.hexdigest())
+        return Spooled(rows=self.rows, files=done)
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[None]:
@@ -106,8 +162,8 @@ class OpenFile:
 
     def discard(self) -> None:
         """There is no file any more."""
-        self._file.end()
-        self._path.unlink(missing_ok=True)
+        for file in self._files:
+            file.discard()
 
 
 @dataclass(kw_only=True)
@@ -117,6 +173,7 @@ class OpenFiles:
     folder: Path
     rows: int
     compression: str
+    formats: tuple[Format, ...] = ("parquet",)
     _made: int = 0
     _file: OpenFile | None = None
     _done: list[Spooled] = field(default_factory=list)
@@ -149,7 +206,8 @@ class OpenFiles:
         table = pa.concat_tables(self._group) if self._group else None
         while table is not None and len(table) >= least:
             if self._file is None:
-                self._file = OpenFile(self.folder / f"{self._made:05d}.parquet", table.schema, compression=self.compression)
+                path = self.folder / f"{self._made:05d}"
+                self._file = OpenFile(path, table.schema, compression=self.compression, formats=self.formats)
                 self._made += 1
             group = table.slice(0, min(ROW_GROUP, self.rows - self._file.rows))
             self._file.write(group)

@@ -21,7 +21,7 @@ from medallion.bronze.log import LogReader, Stored
 from medallion.config.bound import is_before, parse_bound
 from medallion.errors import ChainError
 from medallion.schema import Type, parse_type
-from medallion.source.protocol import Position
+from medallion.source.protocol import FileVersion, Position
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,8 @@ class OpenRun:
     writer: Writer
     last_at: str
     """When its last entry was written."""
+    taken: Sequence[FileVersion] = ()
+    """Files whose rows are in the log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,8 @@ class TableState:
     last_completed_version: int | None = None
     last_logical_date: str | None = None
     """Of the newest run, completed, abandoned or open."""
+    taken: Sequence[int] = ()
+    """The versions of the ``files`` entries in force."""
 
 
 def latest(*bounds: str | None) -> str | None:
@@ -99,6 +103,7 @@ def open_state(reader: LogReader) -> TableState:
             last_completed=entry,
             last_completed_version=newest,
             last_logical_date=entry.logical_date,
+            taken=entry.taken,
         )
     if isinstance(entry, RunAbandoned):
         return TableState(
@@ -112,6 +117,7 @@ def open_state(reader: LogReader) -> TableState:
             last_completed=_completed(reader, entry.last_completed),
             last_completed_version=entry.last_completed,
             last_logical_date=entry.logical_date,
+            taken=entry.taken,
         )
     first = newest if isinstance(entry, RunStarted) else entry.started
     stored = reader.read(first, newest)
@@ -134,6 +140,7 @@ def open_state(reader: LogReader) -> TableState:
         last_completed=_completed(reader, started.last_completed),
         last_completed_version=started.last_completed,
         last_logical_date=started.logical_date,
+        taken=started.taken,
     )
 
 
@@ -178,4 +185,5 @@ def _open_run(version: int, started: RunStarted, entries: Sequence[Entry]) -> Op
         attempt=worker.attempt,
         writer=worker.writer,
         last_at=entries[-1].at,
+        taken=[file for entry in chunks for file in entry.taken],
     )

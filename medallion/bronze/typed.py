@@ -41,6 +41,8 @@ _ATOMS: Mapping[str, Type] = {
     "date": DATE,
     "void": NOTHING,
 }
+INSTANTS = "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX')"
+"""For to_json, which by itself cuts instants to milliseconds."""
 _DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)")
 _TEXT_FITS: Mapping[str, str] = {
     "boolean": "lower(trim({0})) IN ('true', 'false')",
@@ -77,7 +79,7 @@ def landed(kind: Kind, sql: str) -> str:
     if not isinstance(kind, str):
         match kind["type"]:
             case "map":
-                return f"to_json({sql})"
+                return f"to_json({sql}, {INSTANTS})"
             case "array":
                 inner = landed(kind["elementType"], "x")
                 return sql if inner == "x" else f"transform({sql}, x -> {inner})"
@@ -119,7 +121,7 @@ def widened(seen: Type, column: Type, sql: str) -> str:
         case Array(), Array():
             return f"transform({sql}, x -> {widened(seen.element, column.element, 'x')})"
         case Struct() | Array(), Atom(name="string"):
-            return f"to_json({sql})"
+            return f"to_json({sql}, {INSTANTS})"
         case Atom(name="binary"), Atom(name="string"):
             return f"base64({sql})"
         case Atom(name="timestamp"), Atom(name="string"):
@@ -210,13 +212,14 @@ def _rescued(misfits: Mapping[str, str], given: str | None) -> str:
     some = " OR ".join(f"({value}) IS NOT NULL" for value in misfits.values())
     if given is not None:
         parts.append(f"'', {given}")
-    return f"CASE WHEN {some} THEN to_json(named_struct({', '.join(parts)})) ELSE CAST({given or 'NULL'} AS STRING) END"
+    told = f"to_json(named_struct({', '.join(parts)}), {INSTANTS})"
+    return f"CASE WHEN {some} THEN {told} ELSE CAST({given or 'NULL'} AS STRING) END"
 
 
 def content(columns: Mapping[str, Type]) -> str:
     """What of a landed row its content's hash is made of: all values, and which of them are null, since Spark's hashes pass over nulls."""
     parts = (
-        f"{quoted(name)} IS NULL, {f'to_json({quoted(name)})' if isinstance(kind, (Struct, Array)) else quoted(name)}"
+        f"{quoted(name)} IS NULL, {f'to_json({quoted(name)}, {INSTANTS})' if isinstance(kind, (Struct, Array)) else quoted(name)}"
         for name, kind in columns.items()
     )
     return ", ".join([*parts, "_rescued IS NULL", "_rescued"])

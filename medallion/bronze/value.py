@@ -48,6 +48,11 @@ def decode(record: bytes) -> dict[str, Value] | str:
     return value if isinstance(value, (dict, str)) else record.decode("utf-8")
 
 
+def decode_any(json_text: str) -> Value:
+    """The exact value of any JSON. Raises ValueError."""
+    return _decoder.decode(json_text)
+
+
 def text(value: Value) -> str:
     """The JSON of a value, compact; equal in value to what the source wrote, digits included."""
     match value:

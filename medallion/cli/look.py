@@ -113,14 +113,17 @@ def preview(
         rows=rows,
         listener=tell,
         logical_date=given.instant("--run-date", run_date),
+        platform=pipeline.platform,
     )
     terminal.show(f"{source.name}  {found.request}")
     table, hidden = _fitting(terminal, found.columns, found.rows)
     terminal.table(table)
     if hidden:
         terminal.show(f"{len(hidden)} more columns: {', '.join(hidden)}")
-    more = "there are more pages" if found.more else "this is the only page"
-    terminal.show(f"{len(found.rows)} of {found.records:,} rows of the first page, {found.bytes:,} bytes in {found.seconds:.2f} s; {more}")
+    more = f"there are more {found.of}s" if found.more else f"this is the only {found.of}"
+    terminal.show(
+        f"{len(found.rows)} of {found.records:,} rows of the first {found.of}, {found.bytes:,} bytes in {found.seconds:.2f} s; {more}"
+    )
     others = [name for name in names if name != source.name]
     if others and select is None:
         terminal.show(f"Other sources: --select {', '.join(others)}")

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from medallion.config.node import Path
-from medallion.config.platform import Platform
 from medallion.config.source import Source
 
 Refusal = tuple[Path, str]
 
 
-def of_platform(platform: Platform) -> Iterator[Refusal]:
-    """What of the storage is not built yet."""
-    if "csv" in platform.bronze.formats:
-        yield ("bronze", "formats"), "csv is not built in this version; parquet is"
-
-
 def of_source(source: Source) -> Iterator[Refusal]:
     """What of a source is not built yet."""
-    if source.type == "file":
-        yield ("type",), "file is not built in this version; api, db and custom are"
     if source.type == "db" and source.incremental is not None and source.incremental.by_number:
         yield ("db", "incremental", "initial_value"), "numbers are not built for databases in this version; dates and instants are"
     if source.parent is not None and source.incremental is not None and source.incremental.window is not None:

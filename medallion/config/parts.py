@@ -30,7 +30,7 @@ class Parts:
         self.problems: list[Problem] = []
         self.not_yet: list[Problem] = []
         self.document = self._checked(Document, tree.without("platform", "defaults", "sources", "silver", "run"), ()).model
-        self.platform = self._section(Platform, tree, "platform", notyet.of_platform)
+        self.platform = self._section(Platform, tree, "platform", lambda _: ())
         self.run = self._section(Run, tree, "run", lambda _: ())
         self._sources = list(self._items(Source, tree, "sources"))
         self._entities = list(self._items(Entity, tree, "silver"))

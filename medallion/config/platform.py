@@ -28,6 +28,12 @@ def _backend(name: str) -> str:
     return name
 
 
+def _once(formats: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(formats)) < len(formats):
+        raise ValueError("must name each format once")
+    return formats
+
+
 class Bronze(Section):
     """The landing: its root, and the size of its chunks."""
 
@@ -35,7 +41,7 @@ class Bronze(Section):
     """Which provider opens the roots that it serves: local, s3, azure, hadoop, volumes, or one of a package; auto: by the scheme."""
     root: Annotated[str, Field(min_length=1)] = "./lake/bronze"
     """A path or URI; a relative path is below the working directory."""
-    formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1)] = ("parquet",)
+    formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1), AfterValidator(_once)] = ("parquet",)
     """Formats of a chunk; if both, Parquet is read."""
     compression: Literal["zstd", "snappy", "gzip", "none"] = "zstd"
     """Of Parquet files."""

@@ -10,7 +10,9 @@ from medallion.config.api import Api
 from medallion.config.auth import AUTH_GROUP, ApiKeyAuth, CustomAuth
 from medallion.config.custom import SOURCE_GROUP, is_module_class
 from medallion.config.db import Db
+from medallion.config.file import File
 from medallion.config.filled import END, START, names_end, placeholders
+from medallion.config.glob import is_glob, matcher, parted
 from medallion.config.node import Path
 from medallion.config.paging import CursorPagination, NoPagination, OffsetPagination, PagePagination
 from medallion.config.records import Csv
@@ -39,6 +41,9 @@ def of_source(source: Source) -> Iterator[Breach]:
     if source.type == "db" and source.db is not None:
         for path, message in _of_db(source.db):
             yield ("db", *path), message
+    if source.type == "file" and source.file is not None:
+        for path, message in _of_file(source.file):
+            yield ("file", *path), message
     if source.type == "api" and source.api is not None:
         for path, message in _of_api(source.api):
             yield ("api", *path), message
@@ -68,6 +73,43 @@ def _of_db(db: Db) -> Iterator[Breach]:
         yield ("partition", "column"), "required with query: only a table has a primary key to find it by"
     if db.incremental is not None and db.incremental.sorted:
         yield ("incremental", "sorted"), "says nothing for a database, whose parts are read side by side: take it out"
+
+
+_OF_CSV = ("header", "columns", "delimiter", "quote", "escape", "null_value")
+
+
+def _of_file(file: File) -> Iterator[Breach]:
+    if file.path is None:
+        yield ("path",), "required: a folder or a file, path or URI"
+    elif file.glob is not None and is_glob(file.path):
+        yield ("glob",), "says which files, and so does what follows in path: take one of the two out"
+    else:
+        try:
+            matcher(parted(file.path)[1] or file.glob or "**")
+        except ValueError as error:
+            yield ("path" if file.glob is None else "glob",), str(error)
+    if file.format is None:
+        yield ("format",), "required: csv, jsonl or parquet"
+    told = file.model_fields_set
+    if file.format not in ("csv", None):
+        for key in _OF_CSV:
+            if key in told:
+                yield (key,), f"says nothing of {file.format}: take it out"
+    if file.format == "parquet":
+        for key in ("encoding", "multiline"):
+            if key in told:
+                yield (key,), "says nothing of parquet: take it out"
+    if file.format == "csv":
+        if file.header and file.columns:
+            yield ("columns",), "are the names of files without a header: set header: false, or take them out"
+        elif not file.header and not file.columns:
+            yield ("columns",), "required with header: false: the names, in order"
+        elif len({name.lower() for name in file.columns}) < len(file.columns):
+            yield ("columns",), "must name each column once (names that differ only in case are one column for Spark)"
+        if file.delimiter in (file.quote, file.escape):
+            yield ("delimiter",), "must be another character than quote and escape"
+    if file.encoding.startswith("utf-16") and not file.multiline and file.format != "parquet":
+        yield ("multiline",), f"must be true with {file.encoding}: its lines cannot be told by bytes"
 
 
 def of_classes(source: Source, allowed: Sequence[str]) -> Iterator[Breach]:

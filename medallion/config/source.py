@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,6 +10,7 @@ from medallion.config.api import Api
 from medallion.config.condition import parse_condition
 from medallion.config.custom import Custom
 from medallion.config.db import Db
+from medallion.config.file import File
 from medallion.config.incremental import Incremental
 from medallion.config.values import Duration, Section, parse_duration
 
@@ -86,7 +87,7 @@ class Source(Section):
     """An HTTP endpoint."""
     db: Db | None = None
     """A database query."""
-    file: dict[str, Any] | None = None
+    file: File | None = None
     """A set of files."""
     custom: Custom | None = None
     """A class of your own."""

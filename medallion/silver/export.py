@@ -37,6 +37,8 @@ CSV = {
     "escape": '"',
     "nullValue": "\\N",
     "emptyValue": "",
+    "ignoreLeadingWhiteSpace": "false",
+    "ignoreTrailingWhiteSpace": "false",
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
 }
 """How Spark writes CSV here: every field quoted, a quote in it doubled, null as ``\\N``, an empty text as nothing between quotes."""
@@ -160,7 +162,7 @@ def as_text(rows: DataFrame) -> DataFrame:
     for field in rows.schema.fields:
         value = col(field.name)
         if isinstance(field.dataType, StructType | ArrayType | MapType):
-            value = F.to_json(value, {"ignoreNullFields": "false"})
+            value = F.to_json(value, {"ignoreNullFields": "false", "timestampFormat": CSV["timestampFormat"]})
         elif isinstance(field.dataType, BinaryType):
             value = F.base64(value)
         columns.append(value.alias(field.name))

@@ -71,7 +71,7 @@ def take(
     StateError where files hold other rows than the log lists; nothing is published then, and nothing set aside.
     """
     try:
-        files = {landed.path(p): checksum.Expected(bytes=p.chunk.files[0].bytes, sha256=p.chunk.files[0].sha256) for p in delivery.chunks}
+        files = {landed.path(p): checksum.Expected(bytes=p.chunk.file.bytes, sha256=p.chunk.file.sha256) for p in delivery.chunks}
         checksum.check(landed.spark, files, mode=check)
         rows = normalized(landed.rows(delivery.chunks), entity.normalize)
         require_columns(rows, entity)

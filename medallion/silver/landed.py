@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
-from medallion.bronze.entry import Chunk, ChunkEntry, RunCompleted, SchemaEntry
+from medallion.bronze import executors
+from medallion.bronze.entry import Chunk, ChunkEntry, Format, RunCompleted, SchemaEntry
 from medallion.bronze.log import Stored, newest, read
 from medallion.errors import ChainError, ChecksumError
 from medallion.layout import entry_name, quoted
+from medallion.schema import parse_type
 from medallion.silver.source import comes_by_itself, delivers_run
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Delivery:
     @property
     def bytes(self) -> int:
         """Bytes of the files that are read."""
-        return sum(placed.chunk.files[0].bytes for placed in self.chunks)
+        return sum(placed.chunk.file.bytes for placed in self.chunks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,19 +158,19 @@ class Landed:
     def rows(self, chunks: Sequence[Placed]) -> DataFrame:
         """The rows of *chunks* by the newest of their schemas, with ``_rescued`` and position (``__version``, ``__chunk``, ``__row``).
 
-        Older files lack columns (null) or have narrower types, which widen without loss. A file that is missing or is no
-        Parquet fails the job; nothing is skipped.
+        Older files lack columns (null) or have narrower types, which widen without loss. A file that is missing or is none
+        of its format fails the job; nothing is skipped.
         """
-        by_schema: dict[int, list[Placed]] = {}
+        alike: dict[tuple[int, Format], list[Placed]] = {}
         for placed in chunks:
-            by_schema.setdefault(placed.chunk.schema_id, []).append(placed)
-        schemas = {schema_id: self.columns(schema_id) for schema_id in by_schema}
+            alike.setdefault((placed.chunk.schema_id, placed.chunk.file.format), []).append(placed)
+        schemas = {schema_id: self.columns(schema_id) for schema_id, _ in alike}
         wanted = schemas[max(schemas)] | {"_rescued": "string"}
         whole: DataFrame | None = None
-        for schema_id, group in by_schema.items():
-            written = schemas[schema_id] | {"_rescued": "string", "_row": "bigint"}
-            ddl = ", ".join(f"{quoted(name)} {kind}" for name, kind in written.items())
-            files = self.spark.read.schema(ddl).parquet(*[self.path(placed) for placed in group])
+        for (schema_id, format_), group in alike.items():
+            written = schemas[schema_id] | {"_rescued": "string"}
+            kinds = {name: parse_type(kind) for name, kind in schemas[schema_id].items()}
+            files = executors.landed(self.spark, [self.path(placed) for placed in group], kinds, format_)
             places = self.spark.createDataFrame(
                 [(_base(placed), placed.version, placed.chunk.ordinal) for placed in group], "__file string, __version bigint, __chunk int"
             )
@@ -178,16 +180,15 @@ class Landed:
                 else F.lit(None).cast(kind).alias(name)
                 for name, kind in wanted.items()
             ]
-            frame = files.select(*columns, F.col("_row").alias("__row"), F.col("_metadata.file_name").alias("__file"))
+            frame = files.select(*columns, F.col("_row").alias("__row"), F.col(executors.FILE).alias("__file"))
             frame = frame.join(F.broadcast(places), "__file").drop("__file")
             whole = frame if whole is None else whole.unionByName(frame)
         assert whole is not None, "no chunks, no rows to read"
         return whole
 
     def path(self, placed: Placed) -> str:
-        """Where the file of a chunk lies that is read: Parquet if there is one."""
-        files = sorted(placed.chunk.files, key=lambda file: file.format != "parquet")
-        return f"{self.root}/{files[0].path}"
+        """Where the file of a chunk lies that is read."""
+        return f"{self.root}/{placed.chunk.file.path}"
 
     def missing(self, chunks: Sequence[Placed]) -> ChecksumError | None:
         """The error that names the first chunk file that is not there, or None."""
@@ -202,5 +203,4 @@ class Landed:
 
 
 def _base(placed: Placed) -> str:
-    files = sorted(placed.chunk.files, key=lambda file: file.format != "parquet")
-    return files[0].path.rsplit("/", 1)[-1]
+    return placed.chunk.file.path.rsplit("/", 1)[-1]

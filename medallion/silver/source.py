@@ -41,7 +41,7 @@ def ends(entries: Sequence[Stored], *, max_files: int, max_bytes: int, by_run: b
     for position, stored in enumerate(entries):
         entry = stored.entry
         if comes_by_itself(entry, by_run=by_run):
-            added = len(entry.chunks), sum(chunk.files[0].bytes for chunk in entry.chunks)
+            added = len(entry.chunks), sum(chunk.file.bytes for chunk in entry.chunks)
             if files and (files + added[0] > max_files or size + added[1] > max_bytes):
                 planned.append(_offset(entries[position - 1]))
                 files = size = 0

@@ -19,8 +19,8 @@ from medallion.source.plugin import NotThereError, checked_options, loaded, opti
 from medallion.source.protocol import DONE, Lane, Page, PageSource
 from medallion.source.records import RecordPages
 
-Kind = Literal["pages", "records"]
-KINDS: tuple[Kind, ...] = ("pages", "records")
+Kind = Literal["pages", "records", "frames"]
+KINDS: tuple[Kind, ...] = ("pages", "records", "frames")
 """The method that a class has says which of the Protocols it keeps."""
 
 
@@ -56,8 +56,8 @@ def custom_class(source: Source) -> CustomClass:
         raise ConfigError([Problem(path=f"{path}.class", message=str(error))]) from error
     kinds = [kind for kind in KINDS if callable(getattr(found, kind, None))]
     if len(kinds) != 1 or not isinstance(found, type):
-        has = " and ".join(kinds) or "neither"
-        message = f"{custom.class_} must be a class with one of the methods {' and '.join(KINDS)}; it has {has}"
+        has = " and ".join(kinds) or "none of them"
+        message = f"{custom.class_} must be a class with one of the methods {', '.join(KINDS[:-1])} and {KINDS[-1]}; it has {has}"
         raise ConfigError([Problem(path=f"{path}.class", message=message)])
     made = CustomClass(called=custom.class_, kind=kinds[0], make=found, options=options_of(found))
     made.checked(custom.options, f"{path}.options")
@@ -77,7 +77,7 @@ def custom_pages(
     try:
         made = found.make(options)
     except Exception as error:
-        raise _failed(found.called, error, mask) from error
+        raise failed(found.called, error, mask) from error
     pages = made if found.kind == "pages" else RecordPages(source=made, clock=clock, records=page_records)
     return CheckedPages(called=found.called, source=pages, mask=mask)
 
@@ -96,7 +96,7 @@ class CheckedPages:
         try:
             given = iter(self.source.pages(lanes))
         except Exception as error:
-            raise _failed(self.called, error, self.mask) from error
+            raise failed(self.called, error, self.mask) from error
         try:
             while True:
                 try:
@@ -104,7 +104,7 @@ class CheckedPages:
                 except StopIteration:
                     return
                 except Exception as error:
-                    raise _failed(self.called, error, self.mask) from error
+                    raise failed(self.called, error, self.mask) from error
                 self._check(page, names)
                 yield page
         finally:
@@ -137,7 +137,8 @@ def _custom(source: Source) -> Custom:
     return source.custom
 
 
-def _failed(called: str, error: Exception, mask: Callable[[str], str]) -> MedallionError:
+def failed(called: str, error: Exception, mask: Callable[[str], str]) -> MedallionError:
+    """The typed error for what a class that is not ours raised."""
     if isinstance(error, MedallionError):
         return error
     return SourceError(

@@ -135,7 +135,8 @@ def fingerprint(source: Source) -> str:
     if source.parent is not None:
         asked["parent"] = source.parent.model_dump(mode="json", exclude={"on_missing"}, exclude_defaults=True)
     if source.file is not None:
-        asked["file"] = source.file
+        named = {"max_files_per_job", "max_bytes_per_job"}
+        asked["file"] = source.file.model_dump(mode="json", exclude=named, exclude_defaults=True)
     return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
 
 

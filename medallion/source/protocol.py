@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from medallion.config.bound import Bound
 from medallion.errors import MedallionError
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 Position: TypeAlias = Mapping[str, Any]
 """Where a request of a lane starts, as JSON: ``{"page": 3}``, ``{"cursor": "abc"}``. It is stored in the log."""
+
+
+class FileVersion(NamedTuple):
+    """A file as it was listed: a changed one is another version. *path* is relative to what is read, *modified* in ISO 8601."""
+
+    path: str
+    size: int
+    modified: str
+
 
 DONE: Position = {"done": True}
 """The position behind the last page of a lane."""
@@ -40,6 +49,8 @@ class Lane:
     position: Position | None = None
     parent: Mapping[str, Any] | None = None
     """The fields of a parent's record that its requests are made from, as JSON values."""
+    taken: Container[FileVersion] = ()
+    """Of a source of files that takes each once: those that earlier frames and runs brought, see :class:`Frame`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +120,10 @@ class Frame:
     rows: DataFrame
     rescued: str | None = None
     """The column of *rows* that is no data but text for ``_rescued`` (JSON, null for most), such as lines that could not be read."""
+    taken: Sequence[FileVersion] = ()
+    """Files that are read with it for good: they stand in the log beside its rows, and in the lanes of later runs."""
+    check: Callable[[], None] | None = None
+    """Called once its rows are written and before they are committed: raises SourceError where what was read has changed meanwhile."""
 
 
 class FrameSource(Protocol):

@@ -88,6 +88,12 @@ class AzureFileSystem:
             raise NotFoundError(f"{path} is not a file but a folder")
         return data
 
+    def head(self, path: str, size: int) -> bytes:
+        """See :func:`medallion.storage.filesystem.head`."""
+        key = self._key(path)
+        with self._translated(path):
+            return bytes(self._container.download_blob(key, offset=0, length=size).readall())
+
     def exists(self, path: str) -> bool:
         """See FileSystem."""
         key = self._key(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +56,12 @@ class FileSystem(Protocol):
 
     def delete(self, path: str) -> None:
         """There is no file at *path*, whether or not there was one."""
+
+
+def head(fs: FileSystem, path: str, size: int) -> bytes:
+    """The first *size* bytes of a file, or all of a shorter one; no more is fetched where the file system has a ``head`` of its own."""
+    own: Callable[[str, int], bytes] | None = getattr(fs, "head", None)
+    return fs.read(path)[:size] if own is None else own(path, size)
 
 
 def checked(path: str) -> str:

@@ -189,6 +189,16 @@ class HadoopFileSystem:
             finally:
                 stream.close()
 
+    def head(self, path: str, size: int) -> bytes:
+        """See :func:`medallion.storage.filesystem.head`."""
+        target = self._path(path)
+        with _translated(self.root, path):
+            stream = self._fs.open(target)
+            try:
+                return bytes(stream.readNBytes(size))
+            finally:
+                stream.close()
+
     def exists(self, path: str) -> bool:
         """See FileSystem."""
         target = self._path(path)

@@ -92,6 +92,12 @@ class LocalFileSystem:
         with _translated(path):
             return target.read_bytes()
 
+    def head(self, path: str, size: int) -> bytes:
+        """See :func:`medallion.storage.filesystem.head`."""
+        target = self.locate(path)
+        with _translated(path), target.open("rb") as file:
+            return file.read(size)
+
     def exists(self, path: str) -> bool:
         """See FileSystem."""
         target = self.locate(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from medallion.clock import Clock
 from medallion.config.values import show_instant
 from medallion.errors import NotFoundError
-from medallion.storage.filesystem import FileInfo, FileSystem
+from medallion.storage.filesystem import FileInfo, FileSystem, head
 from medallion.storage.location import Location
 from medallion.storage.race import FOLDER, check_put_if_absent
 
@@ -57,6 +57,10 @@ class ProvenFileSystem:
     def read(self, path: str) -> bytes:
         """See FileSystem."""
         return self._inner.read(path)
+
+    def head(self, path: str, size: int) -> bytes:
+        """See :func:`medallion.storage.filesystem.head`."""
+        return head(self._inner, path, size)
 
     def exists(self, path: str) -> bool:
         """See FileSystem."""

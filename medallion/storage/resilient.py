@@ -13,7 +13,7 @@ from medallion.errors import AlreadyExistsError, StorageError, StorageUnavailabl
 from medallion.events import Listener, RequestRetried, nobody
 from medallion.policy.breaker import Breaker, BreakerPolicy, Outcome, after, before, permits, seconds_until_permitted
 from medallion.policy.retry import FailedAttempt, RetryPolicy, retrying
-from medallion.storage.filesystem import FileInfo, FileSystem
+from medallion.storage.filesystem import FileInfo, FileSystem, head
 from medallion.storage.location import Location
 
 STORE_BREAKER = BreakerPolicy(failures=10, cooldown=timedelta(seconds=5))
@@ -96,6 +96,10 @@ class ResilientFileSystem:
     def read(self, path: str) -> bytes:
         """See FileSystem."""
         return self._call(lambda: self._inner.read(path))
+
+    def head(self, path: str, size: int) -> bytes:
+        """See :func:`medallion.storage.filesystem.head`."""
+        return self._call(lambda: head(self._inner, path, size))
 
     def exists(self, path: str) -> bool:
         """See FileSystem."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medallion.clock import Clock
@@ -31,12 +32,12 @@ def provider_of(platform: Platform, root: str) -> Provider:
     return provider_for(location, backend)
 
 
-def spark_needs(platform: Platform, resolver: SecretResolver) -> Needs:
-    """What Spark needs to read and write every root of *platform*. Raises SecretError, UnknownSchemeError."""
+def spark_needs(platform: Platform, resolver: SecretResolver, more: Sequence[str] = ()) -> Needs:
+    """What Spark needs to read and write every root of *platform*, and *more* places. Raises SecretError, UnknownSchemeError."""
     access = Access(connection=platform.connection, resolver=resolver)
     silver, state = platform.silver, platform.state.root
     found = Needs()
-    for root in dict.fromkeys(one for one in (platform.bronze.root, silver.root, silver.exports.root, state) if one is not None):
+    for root in dict.fromkeys(one for one in (platform.bronze.root, silver.root, silver.exports.root, state, *more) if one is not None):
         location, provider = Location.parse(root), provider_of(platform, root)
         found |= provider.needs(location, access)
         if root == state:

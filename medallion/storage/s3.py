@@ -101,6 +101,12 @@ class S3FileSystem:
         with self._translated(path):
             return bytes(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
 
+    def head(self, path: str, size: int) -> bytes:
+        """See :func:`medallion.storage.filesystem.head`."""
+        key = self._key(path)
+        with self._translated(path):
+            return bytes(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read(size))
+
     def exists(self, path: str) -> bool:
         """See FileSystem."""
         key = self._key(path)

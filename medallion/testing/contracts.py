@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from medallion.errors import AlreadyExistsError, NotFoundError, StorageError
-from medallion.storage.filesystem import FileSystem
+from medallion.storage.filesystem import FileSystem, head
 from medallion.storage.race import check_put_if_absent
 
 OUTSIDE = ("", ".", "..", "../x", "/abs", "a//b", "a/../../x", "a/..", "a/", "./a", "a/./b", "nul\0name", "back\\slash")
@@ -133,6 +133,14 @@ class FileSystemContract:
         for path in ("missing", "no/such/folder/file", "folder"):
             with pytest.raises(NotFoundError):
                 fs.read(path)
+
+    def test_the_beginning_of_a_file_is_read(self, fs: FileSystem) -> None:
+        """As many bytes as are wanted, or all there are; a file that is not there is a typed error."""
+        fs.put("whole", b"0123456789")
+        assert head(fs, "whole", 4) == b"0123"
+        assert head(fs, "whole", 100) == b"0123456789"
+        with pytest.raises(NotFoundError):
+            head(fs, "nothing", 4)
 
     def test_only_files_exist(self, fs: FileSystem) -> None:
         """A file exists; its folder, and what lies beside it, does not."""

@@ -19,7 +19,8 @@ import pytest
 
 from medallion.clock import SystemClock
 from medallion.source.custom import CheckedPages
-from medallion.source.protocol import DONE, Lane, Page, PageSource, RecordSource, Window
+from medallion.source.custom_frames import CheckedFrames
+from medallion.source.protocol import DONE, Frame, Lane, Page, PageSource, RecordSource, Window
 from medallion.source.records import RecordPages
 
 WHOLE_LANE = Lane(name="all", window=Window(start=None, end=None))
@@ -121,6 +122,70 @@ class RecordSourceContract(PageSourceContract):
             with _open(source, lanes[0]) as given:
                 firsts.append(next(given))
         assert firsts[0] == firsts[1]
+
+
+class FrameSourceContract:
+    """The promises of :class:`medallion.source.protocol.FrameSource`. *make* makes the source anew, each time of the same content with at
+    least one row; *session* is a Spark session; *lanes* may be overridden where the source reads windows.
+    """
+
+    @pytest.fixture
+    def make(self) -> Callable[[], Any]:
+        """Makes the source under test."""
+        raise AssertionError("a subclass of FrameSourceContract has to define the fixture make")
+
+    @pytest.fixture
+    def session(self) -> Any:
+        """A Spark session on this machine."""
+        from medallion.spark import session
+
+        return session("contract", master="local[1]")
+
+    @pytest.fixture
+    def lanes(self) -> Sequence[Lane]:
+        """What is asked: the whole source, in one lane."""
+        return [WHOLE_LANE]
+
+    def test_frames_follow_each_other_up_to_the_end(self, make: Callable[[], Any], session: Any, lanes: Sequence[Lane]) -> None:
+        """There are rows, and in each lane a frame begins where the one before led to; the last one leads to DONE."""
+        frames = _frames(make(), session, lanes)
+        assert any(rows for _, rows in frames), "the content that make gives has no row: the other tests would prove nothing"
+        for lane in lanes:
+            chain = [frame for frame, _ in frames if frame.lane == lane.name]
+            assert [frame.position for frame in chain[1:]] == [frame.next for frame in chain[:-1]]
+            assert not chain or chain[-1].next == DONE
+
+    def test_it_is_the_same_every_time(self, make: Callable[[], Any], session: Any, lanes: Sequence[Lane]) -> None:
+        """Asked twice, the source gives the same rows, in whatever order."""
+        assert _rows(_frames(make(), session, lanes)) == _rows(_frames(make(), session, lanes))
+
+    def test_it_resumes_behind_any_frame(self, make: Callable[[], Any], session: Any, lanes: Sequence[Lane]) -> None:
+        """From the position behind a frame, read back from JSON, come exactly the rows behind it: none twice, none left out."""
+        frames = _frames(make(), session, lanes)
+        for lane in lanes:
+            chain = [one for one in frames if one[0].lane == lane.name]
+            for number, (frame, _) in enumerate(chain[:-1], start=1):
+                position = msgspec.json.decode(msgspec.json.encode(frame.next))
+                rest = _rows(_frames(make(), session, [replace(lane, position=position)]))
+                assert rest == _rows(chain[number:]), f"resumed behind frame {number} of lane {lane.name}, at {position}"
+
+    def test_where_it_ends_is_an_instant_or_nothing(self, make: Callable[[], Any], session: Any) -> None:
+        """``ceiling``, where there is one, gives an instant with a zone or None."""
+        _checked_frames(make()).ceiling(session)
+
+
+def _frames(source: Any, session: Any, lanes: Sequence[Lane]) -> list[tuple[Frame, list[str]]]:
+    """The frames of a source as an extraction sees them, and the rows of each, read before the next is taken."""
+    checked = _checked_frames(source)
+    return [(frame, sorted(repr(row) for row in frame.rows.collect())) for frame in checked.frames(session, lanes)]
+
+
+def _rows(frames: Sequence[tuple[Frame, list[str]]]) -> list[str]:
+    return sorted(row for _, rows in frames for row in rows)
+
+
+def _checked_frames(source: Any) -> CheckedFrames:
+    return CheckedFrames(called=type(source).__name__, source=source, mask=str)
 
 
 def by_lane(pages: Sequence[Page]) -> dict[str, list[bytes]]:

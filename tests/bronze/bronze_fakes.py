@@ -9,12 +9,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from medallion.bronze.entry import ChunkEntry, RunCompleted
 from medallion.bronze.extract import ExtractResult, extract
 from medallion.bronze.log import LogReader, Stored
 from medallion.bronze.opening import ExtractOptions
+from medallion.bronze.state import columns_of
+from medallion.bronze.stored import blocks
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.errors import AlreadyExistsError, MedallionError, NotFoundError
@@ -170,17 +170,14 @@ class Lake:
     def landed(self, run_id: str | None = None) -> list[dict[str, Any]]:
         """All rows that the log lists (of one run), in its order, with ``_rescued`` and ``_row``."""
         found: list[dict[str, Any]] = []
+        reader = LogReader(self.fs, LAYOUT)
         for stored in self.log():
             if isinstance(stored.entry, ChunkEntry) and run_id in (None, stored.entry.run_id):
                 for chunk in stored.entry.chunks:
-                    for file in chunk.files:
-                        data = self.fs.read(LAYOUT.within(file.path))
-                        copy = self.spool / "read.parquet"
-                        copy.write_bytes(data)
-                        assert len(data) == file.bytes
-                        table = pq.ParquetFile(copy).read()
-                        assert len(table) == chunk.rows
-                        found += table.to_pylist()
+                    names = [*columns_of(reader, chunk.schema_id), "_rescued", "_row"]
+                    rows = [row for block in blocks(self.fs, reader, chunk, names) for row in block.to_pylist()]
+                    assert len(rows) == chunk.rows
+                    found += rows
         return found
 
     def ids(self, run_id: str | None = None) -> list[int]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from bronze_fakes import DAY, LAYOUT
 from bronze_fakes import source as api_source
@@ -17,6 +18,8 @@ from frame_fakes import FrameLake, Queries
 from frame_kill_driver import FRAMES
 
 from medallion.bronze.entry import ChunkEntry, SchemaEntry
+from medallion.bronze.log import LogReader
+from medallion.bronze.stored import blocks
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.errors import QualityError, SourceUnavailable, TerminatedError
@@ -58,6 +61,37 @@ def test_frames_land_as_checksummed_chunks_of_one_entry_each(spark: SparkSession
     assert [row["_row"] for row in rows] == [0, 1, 2, 3, 0, 0, 1, 2, 3, 0, *[row["_row"] for row in rows[10:]]]
     assert rows[1] == {"id": 1, "n": 1, "m": '{"a":1}', "_rescued": None, "_row": 1}
     assert check_log(lake.fs, LAYOUT)[1] == done.chunks
+
+
+@pytest.mark.parametrize("formats", [("csv",), ("csv", "parquet")])
+def test_frames_land_as_csv_too(spark: SparkSession, tmp_path: Path, formats: tuple[Any, ...]) -> None:
+    """Alone or beside Parquet: one file a format for each chunk with the same rows, each hashed; a repetition keeps neither."""
+    lake = FrameLake.of(spark, tmp_path)
+    lake.bronze = Bronze(formats=formats, max_rows_per_file=4)
+    rows = [
+        "SELECT id, concat('\\\\N', IF(id = 3, '', CAST(id AS STRING))) t, named_struct('at', TIMESTAMP '2013-01-01 00:00:00.000001') s "
+        "FROM range(0, 10, 1, 2)"
+    ]
+    done = lake.extract(Queries(rows), source())
+    entry = lake.log()[2].entry
+    assert isinstance(entry, ChunkEntry)
+    assert [chunk.rows for chunk in entry.chunks] == [4, 1, 4, 1]
+    assert [{file.format for file in chunk.files} for chunk in entry.chunks] == [set(formats)] * 4
+    assert {chunk.file.format for chunk in entry.chunks} == {"parquet" if "parquet" in formats else "csv"}
+    assert check_log(lake.fs, LAYOUT)[1] == 4 * len(formats)
+    expected = [("\\N" if id_ == 3 else f"\\N{id_}", DAY + timedelta(microseconds=1)) for id_ in range(10)]
+    assert [(row["t"], row["s"]["at"]) for row in sorted(lake.landed(), key=lambda row: row["id"])] == expected
+    for chunk in entry.chunks:  # the file that is not read has the rows of the one that is
+        text = next(file for file in chunk.files if file.format == "csv")
+        alone = msgspec.structs.replace(chunk, files=[text])
+        both = [
+            [row for block in blocks(lake.fs, LogReader(lake.fs, LAYOUT), one, ["id", "_row"]) for row in block.to_pylist()]
+            for one in (chunk, alone)
+        ]
+        assert sorted(both[0], key=str) == sorted(both[1], key=str)
+    again = lake.extract(Queries(rows), source())
+    assert again.same_as == done.run_id
+    assert not [file for file in lake.fs.files() if f"run={again.run_id}" in file.path and file.path.endswith(("csv", "parquet"))]
 
 
 def test_an_unchanged_snapshot_keeps_no_files_whatever_the_order_of_its_rows(spark: SparkSession, tmp_path: Path) -> None:

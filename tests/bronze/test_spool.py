@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion.bronze import spool
-from medallion.bronze.spool import ROW_GROUP, OpenFiles
+from medallion.bronze.spool import ROW_GROUP, OpenFiles, Spooled
 from medallion.bronze.spooler import Spooler
 from medallion.errors import DiskFullError, StorageError
 
@@ -34,12 +34,13 @@ def test_size_and_hash_are_those_of_the_file(tmp_path: Path) -> None:
     chunk.add(numbers(0, 70_000))
     chunk.add(numbers(70_000, 30_000))
     (done,) = chunk.close()
-    data = done.path.read_bytes()
-    assert (done.bytes, done.sha256, done.rows) == (len(data), hashlib.sha256(data).hexdigest(), 100_000)
-    table = pq.read_table(done.path)
+    (file,) = done.files
+    data = file.path.read_bytes()
+    assert (file.bytes, file.sha256, done.rows) == (len(data), hashlib.sha256(data).hexdigest(), 100_000)
+    table = pq.read_table(file.path)
     assert table.schema.field("_row").type == pa.int64()
     assert table["_row"].to_pylist() == table["a"].to_pylist() == list(range(100_000))
-    group = pq.ParquetFile(done.path).metadata.row_group(0)
+    group = pq.ParquetFile(file.path).metadata.row_group(0)
     assert (group.column(0).compression, group.num_rows) == ("ZSTD", ROW_GROUP)
 
 
@@ -54,7 +55,7 @@ def test_files_are_whole_and_no_larger_than_allowed(
         for end, count in zip(accumulate(blocks), blocks, strict=True):
             chunk.add(numbers(end - count, count))
         done = chunk.close()
-    tables = [pq.read_table(one.path) for one in done]
+    tables = [pq.read_table(file_of(one)) for one in done]
     assert [value for table in tables for value in table["a"].to_pylist()] == list(range(sum(blocks)))
     assert all(table["_row"].to_pylist() == list(range(len(table))) for table in tables)
     assert [one.rows for one in done] == [len(table) for table in tables]
@@ -69,7 +70,27 @@ def test_a_group_is_bounded_in_bytes_too(tmp_path: Path) -> None:
     for _ in range(3):
         chunk.add(pa.table({"a": ["x" * (spool.GROUP_BYTES // 2)]}))
     (done,) = chunk.close()
-    assert pq.ParquetFile(done.path).metadata.num_row_groups == 2
+    assert pq.ParquetFile(file_of(done)).metadata.num_row_groups == 2
+
+
+def file_of(done: Spooled) -> Path:
+    """The one file of a chunk of one format."""
+    (file,) = done.files
+    return file.path
+
+
+def test_a_chunk_of_two_formats_has_the_same_rows_in_both(tmp_path: Path) -> None:
+    """Both are whole, and each has its own size and hash."""
+    chunk = OpenFiles(folder=tmp_path, rows=250_000, compression="zstd", formats=("csv", "parquet"))
+    chunk.add(numbers(0, 3))
+    (done,) = chunk.close()
+    text, parquet = done.files
+    assert (text.format, parquet.format, done.rows) == ("csv", "parquet", 3)
+    assert text.path.read_bytes() == b'"a","_row"\n"0","0"\n"1","1"\n"2","2"\n'
+    assert pq.read_table(parquet.path).to_pylist() == [{"a": row, "_row": row} for row in range(3)]
+    for file in done.files:
+        data = file.path.read_bytes()
+        assert (file.bytes, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
 
 
 def go_on(spooler: Spooler) -> None:
@@ -110,5 +131,5 @@ def test_tables_become_files_in_the_order_in_which_they_came(tmp_path: Path) -> 
             for block in range(20):
                 spooler.add(numbers(100 * chunk + block, 1))
             chunks.append(spooler.close())
-        read = [pq.read_table(one.path)["a"].to_pylist() for chunk in chunks for one in chunk.result()]
+        read = [pq.read_table(file_of(one))["a"].to_pylist() for chunk in chunks for one in chunk.result()]
     assert read == [list(range(100 * chunk, 100 * chunk + 20)) for chunk in range(3)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medallion.bronze.typed import fitted, landed, landing_type, shape, widened
+from medallion.bronze.typed import INSTANTS, fitted, landed, landing_type, shape, widened
 from medallion.config.source import SchemaContract
 from medallion.schema import BIGINT, DATE, DOUBLE, STRING, TIMESTAMP, Decimal, Type, parse_type
 
@@ -37,7 +37,7 @@ def test_what_lands_as_it_is_is_not_cast() -> None:
     assert landed("long", "c0") == "c0"
     assert landed({"type": "array", "elementType": "string"}, "c0") == "c0"
     assert landed({"type": "array", "elementType": "integer"}, "c0") == "transform(c0, x -> CAST(x AS bigint))"
-    assert "to_json(c0.`b c`)" in landed(PAIR, "c0")
+    assert f"to_json(c0.`b c`, {INSTANTS})" in landed(PAIR, "c0")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_lands_as_it_is_is_not_cast() -> None:
     [
         (BIGINT, BIGINT, "v"),
         (BIGINT, STRING, "CAST(v AS string)"),
-        (parse_type("array<bigint>"), STRING, "to_json(v)"),
+        (parse_type("array<bigint>"), STRING, f"to_json(v, {INSTANTS})"),
         (parse_type("binary"), STRING, "base64(v)"),
         (BIGINT, Decimal(precision=38, scale=0), "CAST(v AS decimal(38,0))"),
     ],

@@ -54,10 +54,11 @@ def test_defaults_are_merged_under_every_source(loaded, small) -> None:
 def test_defaults_for_another_type_of_source_are_left_out(problems, small) -> None:
     """A file source beside api defaults is not told that its api section says nothing."""
     text = small.replace(
-        "load_pattern: full\n    api: {endpoint: /airlines, auth: {type: none}}", "load_pattern: full\n    type: file\n    file: {}"
+        "load_pattern: full\n    api: {endpoint: /airlines, auth: {type: none}}",
+        "load_pattern: full\n    type: file\n    file: {format: csv}",
     )
 
-    assert [problem.path for problem in problems(text)] == ["sources.airlines.type"]
+    assert [problem.path for problem in problems(text)] == ["sources.airlines.file.path"]
 
 
 def test_an_environment_is_laid_over_the_file(loaded, small, tmp_path) -> None:

@@ -149,6 +149,7 @@ WHOLE = [
     ("config_version=2", "config_version", "1"),
     ("platform.bronze.max_file_size_mb=65", "platform.bronze.max_file_size_mb", "64 or less"),
     ("platform.bronze.formats=[]", "platform.bronze.formats", "empty"),
+    ("platform.bronze.formats=[csv, csv]", "platform.bronze.formats", "once"),
     ("platform.bronze.formats=[orc]", "platform.bronze.formats.0", "parquet"),
     ("platform.bronze.root=7", "platform.bronze.root", "text"),
     ("platform.silver={root: a, catalog: b}", "platform.silver", "not both"),
@@ -273,7 +274,7 @@ sources:
     load_pattern: sometimes
 silver:
   - {entity: e, source: c, model: scd_type_1, keys: [id], except_column_list: [id], on_sequence_tie: maybe}
-platform: {bronze: {formats: [csv], root: ''}}
+platform: {bronze: {formats: [csv, csv], root: ''}}
 """
     )
 
@@ -339,21 +340,17 @@ def test_what_is_no_pipeline_at_all_is_refused(loaded, text) -> None:
         loaded(text)
 
 
-NOT_YET = [
-    "platform.bronze.formats=[parquet, csv]",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("setting", NOT_YET)
-def test_what_is_not_built_yet_is_refused_by_name(loaded, small, setting) -> None:
+def test_what_is_not_built_yet_is_refused_by_name(loaded, small) -> None:
     """Valid by design, not built: never ignored; a plain ConfigError as soon as anything else is wrong."""
+    asked = ["sources.changes.parent={source: airlines, fields: [carrier]}", "sources.changes.api.endpoint=/of/{parent.carrier}",
+             INCREMENTAL.replace("airlines", "changes").replace("}", ", end_param: e, window: 1d}")]  # fmt: skip
     with pytest.raises(NotYetError) as alone:
-        loaded(small, sets=[setting])
+        loaded(small, sets=asked)
     with pytest.raises(ConfigError) as among_others:
-        loaded(small, sets=[setting, "run.on_source_failure=maybe"])
+        loaded(small, sets=[*asked, "run.on_source_failure=maybe"])
 
-    assert all("not built" in problem.message for problem in alone.value.problems)
-    assert alone.value.problems[0].path.startswith(setting.partition("=")[0].replace("silver={", "silver"))
+    assert [problem.path for problem in alone.value.problems] == ["sources.changes.api.incremental.window"]
+    assert "not built" in alone.value.problems[0].message
     assert not isinstance(among_others.value, NotYetError)
     assert set(alone.value.problems) < set(among_others.value.problems)
 
@@ -365,14 +362,6 @@ def test_an_unknown_backend_names_the_known_ones_and_the_nearest(problems, small
     assert found.path == "platform.bronze.storage_backend"
     assert "must be one of auto, local, hadoop, azure, s3, volumes" in found.message
     assert "did you mean hadoop?" in found.message
-
-
-def test_files_are_not_built_yet(loaded, small) -> None:
-    """A source of files is refused as not built, though its section is there."""
-    text = small.replace("    api: {endpoint: /airlines, auth: {type: none}}", "    type: file\n    file: {a: 1}")
-
-    with pytest.raises(NotYetError):
-        loaded(text)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from medallion.source.incremental import lanes as windows
-from medallion.source.protocol import DONE, Lane, Page, Window
-from medallion.testing.sources import WHOLE_LANE, ListedRecords, PageSourceContract, RecordSourceContract
+from medallion.source.protocol import DONE, Frame, Lane, Page, Window
+from medallion.testing.sources import WHOLE_LANE, FrameSourceContract, ListedRecords, PageSourceContract, RecordSourceContract
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
@@ -22,6 +25,30 @@ class TestListed(RecordSourceContract):
     @pytest.fixture
     def make(self) -> Callable[[], Any]:
         return lambda: ListedRecords([{"n": number} for number in range(7)])
+
+
+class Ranges:
+    """Frames of three numbers each, up to nine, in every lane."""
+
+    def frames(self, spark: Any, lanes: Sequence[Lane]) -> Iterator[Frame]:
+        """See FrameSource."""
+        for lane in lanes:
+            for start in range((lane.position or {"after": 0})["after"], 9, 3):
+                after = DONE if start == 6 else {"after": start + 3}
+                yield Frame(lane=lane.name, position={"after": start}, next=after, rows=spark.range(start, start + 3))
+
+
+@pytest.mark.spark
+class TestRanges(FrameSourceContract):
+    """Frames with a position each; where they end is not said."""
+
+    @pytest.fixture
+    def make(self) -> Callable[[], Any]:
+        return Ranges
+
+    @pytest.fixture
+    def session(self, spark: SparkSession) -> SparkSession:
+        return spark
 
 
 class Days:

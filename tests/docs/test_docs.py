@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 INFOS = re.compile(r"(bash|python) (run|shown)|python file=[a-z_]+\.py|yaml (file=[a-z]+\.yaml|shown)|json shown|text( output)?|mermaid|sh")
 RUNNABLE = re.compile(r"(bash|python) run|(yaml|python) file=\S+")
-EXECUTED = ("tutorial.md", "coming-from.md", "custom-sources.md", "child-sources.md", "authentication.md")
+EXECUTED = ("tutorial.md", "coming-from.md", "custom-sources.md", "child-sources.md", "authentication.md", "files.md")
 """The pages whose blocks are run."""
 FILE_ENDINGS = (".py", ".yaml", ".yml", ".md", ".json", ".sh", ".toml", ".lock", ".sha2")
 VALUES = {"full", "cdc", "current_history", "none", "page", "offset", "cursor", "link", "next_url", "json", "jsonl", "csv"}
@@ -262,6 +262,7 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     does_what_it_says("tutorial.md", tmp_path)
 
 
+@pytest.mark.spark
 @pytest.mark.slow
 def test_a_late_event_is_placed_as_the_page_says(tmp_path: Path) -> None:
     """The fold, run in every order."""
@@ -272,6 +273,13 @@ def test_a_late_event_is_placed_as_the_page_says(tmp_path: Path) -> None:
 def test_the_page_of_custom_sources_does_what_it_says(tmp_path: Path) -> None:
     """Its example lands in Bronze, and passes the contract suite."""
     does_what_it_says("custom-sources.md", tmp_path)
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_the_page_of_files_does_what_it_says(tmp_path: Path) -> None:
+    """Two files, of which the second comes later, with a line that is none."""
+    does_what_it_says("files.md", tmp_path)
 
 
 @pytest.mark.slow

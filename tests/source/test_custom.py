@@ -116,7 +116,7 @@ def test_options_are_checked_without_secrets() -> None:
     ("name", "said"),
     [
         ("Nobody", "cannot be imported"),
-        ("Neither", "one of the methods pages and records; it has neither"),
+        ("Neither", "one of the methods pages, records and frames; it has none of them"),
         ("DAY", "must be a class"),
     ],
 )

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from medallion.config.pipeline import Pipeline
 from medallion.config.platform import Platform
 from medallion.config.secret import Secrets
+from medallion.config.source import Source
 from medallion.errors import SecretError
+from medallion.flow import spark_needs_of
 from medallion.jars import Needs
 from medallion.storage.location import Location
 from medallion.storage.roots import spark_needs
@@ -68,6 +71,14 @@ def test_temporary_credentials_of_a_bucket() -> None:
     assert found["session.token"] == "?the token"
     assert found["aws.credentials.provider"].endswith(".TemporaryAWSCredentialsProvider")
     assert "endpoint" not in found
+
+
+def test_files_that_are_read_bring_what_their_store_needs() -> None:
+    """A bucket of a source counts like a root, also where its path is a pattern."""
+    source = {"name": "a", "system": "s", "table": "t", "load_pattern": "cdc", "type": "file", "file": {"path": "s3://in/dt=*/*.csv"}}
+    pipeline = Pipeline(config_version=1, pipeline="p", sources=(Source.model_validate(source),))
+    assert any("hadoop-aws" in package for package in spark_needs_of(pipeline, SECRETS).packages)
+    assert not spark_needs(Platform(), SECRETS).packages
 
 
 def test_without_keys_the_role_of_the_machine_counts() -> None:
