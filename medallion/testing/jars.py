@@ -53,7 +53,7 @@ def fetched(folder: str, jars: Sequence[Jar]) -> list[Path]:
         module = Path(fresh) / "ivy.xml"
         module.write_text(_module(jars))
         pattern = f"{fresh}/[artifact]-[revision](-[classifier]).[ext]"
-        command: list[str | Path] = [java(), "-jar", _ivy(), "-ivy", module, "-cache", f"{fresh}/cache", "-retrieve", pattern]
+        command: list[str | Path] = [java(), "-jar", ivy(), "-ivy", module, "-cache", f"{fresh}/cache", "-retrieve", pattern]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         missing = [path.name for path in paths if not (Path(fresh) / path.name).is_file()]
         if done.returncode or missing:
@@ -63,7 +63,7 @@ def fetched(folder: str, jars: Sequence[Jar]) -> list[Path]:
     return paths
 
 
-def _ivy() -> Path:
+def ivy() -> Path:
     found = find_spec("pyspark")
     if found is None or found.origin is None:
         raise ServiceMissing("this server comes by the Ivy of pyspark: pip install 'medallion-foundry[spark]'")

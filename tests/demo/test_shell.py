@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import zipfile
@@ -147,8 +148,70 @@ def test_spark_submit_ships_the_package_to_a_cluster(tmp_path: Path, submit: dic
     assert not Path(given[given.index("--py-files") + 1].split(",")[0]).exists()
 
 
+def test_spark_submit_takes_baked_jars_for_packages(tmp_path: Path, submit: dict[str, str]) -> None:
+    """Where their sums are right Maven is asked for nothing; the caller's own jars follow. Otherwise nothing is submitted."""
+    from medallion.jars import release
+
+    jars = tmp_path / "jars"
+    jars.mkdir()
+    (jars / "delta.jar").write_bytes(b"delta")
+    (jars / "jars.lock").write_text(f"# {release().delta}\n{hashlib.sha256(b'delta').hexdigest()}  delta.jar\n")
+    job = ("jobs/run_promote.py", "conf")
+    ended = run("./spark-submit.sh", "--baked", str(jars), "--jars", "mine.jar", *job, **submit)
+    given = submitted(tmp_path)
+    assert ended.returncode == 7, ended.stderr
+    assert given[given.index("--jars") + 1] == f"{jars}/delta.jar,mine.jar"
+    assert "--packages" not in given
+    (tmp_path / "arguments").unlink()
+    (jars / "delta.jar").write_bytes(b"other")
+    refused = run("./spark-submit.sh", "--baked", str(jars), *job, **submit)
+    assert (refused.returncode, (tmp_path / "arguments").exists()) == (5, False)
+    assert "[STG008]" in refused.stderr
+
+
+def test_spark_submit_sends_a_packed_python_along(tmp_path: Path, submit: dict[str, str]) -> None:
+    """Executors unpack it under the name by which the driver finds it too; where there is none a sentence says how it is made."""
+    copy = tmp_path / "project"
+    for name in ("spark-submit.sh", "scripts", "medallion"):
+        copy.mkdir(exist_ok=True)
+        (copy / name).symlink_to(ROOT / name)
+    packed = tmp_path / "packed"
+    program(packed / "environment" / "bin" / "python", "true")
+    job = ("jobs/run_promote.py", "conf")
+
+    def submitted_there() -> subprocess.CompletedProcess[str]:
+        command = ["./spark-submit.sh", "--packed", str(packed), "--archives", "mine.zip", *job]
+        return subprocess.run(command, cwd=copy, env=submit, capture_output=True, text=True, check=False)
+
+    missing = submitted_there()
+    assert missing.returncode == 2
+    assert f"--pack {packed} makes it" in missing.stderr
+    (packed / "environment.tar.gz").write_bytes(b"")
+    spark = Path(submit["VIRTUAL_ENV"]) / "bin" / "spark-submit"
+    program(spark, f'printf "%s\\n" "$@" "$PYSPARK_PYTHON" >{tmp_path}/arguments; exit 7')
+    assert submitted_there().returncode == 7
+    given = submitted(tmp_path)
+    assert given[given.index("--archives") + 1] == f"{packed}/environment.tar.gz#environment,mine.zip"
+    assert given[-1] == "./environment/bin/python"
+    assert (copy / given[-1]).samefile(packed / "environment/bin/python")
+
+
 def test_make_help_names_every_verb() -> None:
     """`make` without a verb lists what there is."""
     verbs = run("make", "help", PATH=os.environ["PATH"]).stdout
-    for verb in ("setup", "quickstart", "pull-the-plug", "test-fast", "test", "test-all", "lint", "bench", "wheel", "docs", "clean"):
+    for verb in (
+        "setup",
+        "quickstart",
+        "pull-the-plug",
+        "test-fast",
+        "test",
+        "test-all",
+        "test-connect",
+        "test-matrix",
+        "lint",
+        "bench",
+        "wheel",
+        "docs",
+        "clean",
+    ):
         assert f"make {verb} " in verbs

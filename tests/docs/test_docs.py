@@ -225,6 +225,7 @@ def test_commands_and_flags_exist() -> None:
     programs = [ROOT / "medallion/demo/__main__.py", *(ROOT / "scripts").rglob("*.py")]
     ours = {flag for flags in known.values() for flag in flags}
     ours |= {flag for program in programs for flag in re.findall(r'"(--[a-z-]+)"', program.read_text(encoding="utf-8"))}
+    ours |= set(re.findall(r"^ +(--[a-z-]+)\) ", (ROOT / "spark-submit.sh").read_text(encoding="utf-8"), re.MULTILINE))
     for page in PAGES:
         for span in spans(page):
             if re.match(r"--[a-z]", span):

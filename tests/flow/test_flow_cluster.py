@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import venv
+from collections import defaultdict
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from medallion.demo.process import started
 from medallion.testing.cluster import cluster
 from medallion.testing.commandline import CommandLine
 from medallion.testing.content import content_hash
+from medallion.testing.postgres import PASSWORD, USER, postgres
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,22 +53,14 @@ def python_with(package: str, folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def submit(master: str, lake: Path, python: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """The job, submitted from a shell that has the project, to executors that run *python*."""
-    confs = [word for key, value in SMALL.items() for word in ("--conf", f"{key}={value}")]
-    command = [
-        "./spark-submit.sh",
-        "--master",
-        master,
-        "--driver-java-options",
-        QUICKLY,
-        *confs,
-        "jobs/run_pipeline.py",
-        PIPELINE,
-        *SELECTED,
-    ]
-    told = {**os.environ, **environment, "LAKE": str(lake), "PYSPARK_PYTHON": str(python), "SPARK_LOCAL_IP": "127.0.0.1"}
-    return subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=False, timeout=300)
+def submit(
+    *words: str, environment: Mapping[str, str], folder: Path = ROOT, conf: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    """``spark-submit.sh`` with these options, job and words of the job, from a shell that has the project."""
+    confs = [word for key, value in {**SMALL, **conf}.items() for word in ("--conf", f"{key}={value}")]
+    command = [str(ROOT / "spark-submit.sh"), "--driver-java-options", QUICKLY, *confs, *words]
+    told = {**os.environ, **environment, "SPARK_LOCAL_IP": "127.0.0.1"}
+    return subprocess.run(command, cwd=folder, env=told, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_the_tables_of_a_cluster_are_those_of_local_mode(spark: SparkSession, tmp_path: Path) -> None:
@@ -74,7 +70,8 @@ def test_the_tables_of_a_cluster_are_those_of_local_mode(spark: SparkSession, tm
     assert "No module named 'medallion'" in ours.stderr
     with started("--latency", "0") as api, cluster() as there:
         environment = {**api.environment, "FLIGHTS_UNTIL": "2013-01-01T12:00:00Z"}
-        done = submit(there.master, tmp_path / "cluster", python, environment)
+        told = {**environment, "LAKE": str(tmp_path / "cluster"), "PYSPARK_PYTHON": str(python)}
+        done = submit("--master", there.master, "jobs/run_pipeline.py", PIPELINE, *SELECTED, environment=told)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}"
         tasks = {worker: said.count("Finished task") for worker, said in there.executors().items()}
         local = CommandLine(environ={**environment, "LAKE": str(tmp_path / "local")})("run", PIPELINE, *SELECTED)
@@ -87,3 +84,77 @@ def test_the_tables_of_a_cluster_are_those_of_local_mode(spark: SparkSession, tm
     ]
     assert tables[0].count() > 0
     assert content_hash(tables[0]) == content_hash(tables[1])
+
+
+SHOP = """
+config_version: 1
+pipeline: shop
+platform: {{bronze: {{root: "{lake}/bronze"}}, silver: {{root: "{lake}/silver"}}, state: {{root: "{lake}/_state"}}}}
+sources:
+  - name: orders
+    system: shop
+    table: orders
+    load_pattern: full
+    type: db
+    db: {{url: "{url}", user: {user}, password: secret:env:SHOP_PASSWORD, table: orders, partition: {{num_partitions: 2}}}}
+silver:
+  - {{entity: orders, source: orders, model: scd_type_2, keys: [id]}}
+"""
+
+
+def executors_by_work(events: Path) -> dict[str, set[str]]:
+    """The executors that ran tasks which read a database, and those that ran tasks of streams, from an event log of Spark."""
+    (log,) = events.iterdir()
+    told: list[dict[str, Any]] = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    reading = {
+        str(event["executionId"])
+        for event in told
+        if event["Event"].endswith("SparkListenerSQLExecutionStart") and "JDBCRelation" in event["physicalPlanDescription"]
+    }
+    work: dict[int, str] = {}
+    for event in told:
+        if event["Event"] == "SparkListenerJobStart":
+            of_job = event["Properties"]
+            kind = "silver" if "sql.streaming.queryId" in of_job else "jdbc" if of_job.get("spark.sql.execution.id") in reading else "other"
+            work |= dict.fromkeys(event["Stage IDs"], kind)
+    found: dict[str, set[str]] = defaultdict(set)
+    for event in told:
+        if event["Event"] == "SparkListenerTaskEnd":
+            found[work[event["Stage ID"]]].add(event["Task Info"]["Executor ID"])
+    return found
+
+
+@pytest.mark.thorough
+def test_both_workers_read_a_database_and_make_silver_with_a_packed_python_and_baked_jars(tmp_path: Path) -> None:
+    """Two workers of one core that have nothing: what they need was packed and baked, and by the event log each of them does both."""
+    config, events, job = tmp_path / "shop.yaml", tmp_path / "events", str(ROOT / "jobs/run_pipeline.py")
+    events.mkdir()
+    logged = {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": events.as_uri(),
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.compress": "false",
+        "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+        "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
+    }
+    environment = {"SHOP_PASSWORD": PASSWORD}
+    with postgres() as server, cluster() as there:
+        server.sql(
+            "CREATE TABLE orders (id int PRIMARY KEY, v text); INSERT INTO orders SELECT g, 'v' || g FROM generate_series(1, 20000) g"
+        )
+        config.write_text(SHOP.format(lake=tmp_path / "lake", url=server.url, user=USER), encoding="utf-8")
+        for option, folder in (("--pack", "packed"), ("--bake", "jars")):
+            made = submit(option, folder, job, str(config), environment=environment, folder=tmp_path)
+            assert made.returncode == 0, made.stderr
+        options = ("--master", there.master, "--packed", "packed", "--baked", "jars", "--conf", "spark.jars.ivySettings=none")
+        done = submit(*options, job, str(config), environment=environment, folder=tmp_path, conf=logged)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}"
+        unpacked = {path.parents[4].name for path in there.folder.glob("work/worker-*/app-*/*/environment/bin/python")}
+    assert unpacked == {"worker-0", "worker-1"}
+    found = executors_by_work(events)
+    assert found["jdbc"] == found["silver"] == {"0", "1"}, dict(found)
+    jar = next((tmp_path / "jars").glob("*delta*.jar"))
+    jar.write_bytes(jar.read_bytes()[:-1])
+    refused = submit("--baked", "jars", job, str(config), environment=environment, folder=tmp_path)
+    assert refused.returncode == 5
+    assert f"{jar.name} is not the one that was baked" in refused.stderr
