@@ -12,7 +12,7 @@ WITHOUT_JAVA = not spark and not slow and not store
 OR_NONE = $(if $(ARGS),|| [ $$? -eq 5 ])
 
 .DEFAULT_GOAL := help
-.PHONY: help setup java quickstart pull-the-plug test-fast test test-all test-slow lint bench wheel services docs clean
+.PHONY: help setup connect java quickstart pull-the-plug test-fast test test-all test-slow test-connect test-matrix lint bench wheel services docs clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,11 @@ setup: .venv/.complete ## .venv with locked dependencies; brings uv where it is 
 
 .venv/.complete: uv.lock pyproject.toml
 	@scripts/setup.sh
+
+connect: .venv-connect/.complete ## .venv-connect: the same with what Spark Connect asks for
+
+.venv-connect/.complete: uv.lock pyproject.toml
+	@scripts/setup.sh connect
 
 java: ## says which Java is used, or how to get one (YES=1 installs it on Debian)
 	@scripts/check_java.sh
@@ -34,16 +39,22 @@ pull-the-plug: setup ## kills the job in mid-extraction and in mid-MERGE, runs i
 test-fast: setup ## the tests that need no Java and kill nothing (ARGS="-k name" for some of them)
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA)" --hypothesis-profile fast $(ARGS)
 
-test: setup ## all tests but the thorough ones: those without Java side by side, then the others
+test: setup connect ## all tests but the thorough ones: those without Java side by side, then the others
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA) and not thorough" $(ARGS) $(OR_NONE)
 	$(WITH_JAVA) $(PYTHON) -m pytest -m "not ($(WITHOUT_JAVA)) and not thorough" $(ARGS)
 
-test-all: setup ## every test; takes more than an hour
+test-all: setup connect ## every test; takes more than an hour
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA)" $(ARGS) $(OR_NONE)
 	$(WITH_JAVA) $(PYTHON) -m pytest -m "not ($(WITHOUT_JAVA))" $(ARGS)
 
 test-slow: setup ## the models on 5,000 histories each (HISTORIES=n for another number)
 	$(WITH_JAVA) MEDALLION_HISTORIES="$(or $(HISTORIES),5000)" $(PYTHON) -m pytest tests/silver/test_models.py tests/silver/test_ledger.py $(ARGS)
+
+test-connect: setup connect ## the Spark tests that are not about the JVM, by a client of Spark Connect
+	$(WITH_JAVA) MEDALLION_SPARK_API=connect .venv-connect/bin/python -m pytest -m "spark and not jvm" $(ARGS)
+
+test-matrix: setup ## one flow on Spark 4.0, 4.1 and 4.2, each Python from 3.10 to 3.13 that is there
+	$(WITH_JAVA) $(PYTHON) -m scripts.test_matrix $(ARGS)
 
 lint: setup ## style, types, import contract, generated files
 	.venv/bin/ruff check .

@@ -31,6 +31,18 @@ class Release:
 
 RELEASES: Mapping[str, Release] = MappingProxyType(
     {
+        "4.0": Release(
+            delta="io.delta:delta-spark_4.0_2.13:4.4.0",
+            hadoop="3.4.1",
+            aws_sdk="2.24.6",
+            cloud="org.apache.spark:spark-hadoop-cloud_2.13:4.0.2",
+        ),
+        "4.1": Release(
+            delta="io.delta:delta-spark_4.1_2.13:4.4.0",
+            hadoop="3.4.2",
+            aws_sdk="2.29.52",
+            cloud="org.apache.spark:spark-hadoop-cloud_2.13:4.1.1",
+        ),
         "4.2": Release(
             delta="io.delta:delta-spark_4.2_2.13:4.4.0",
             hadoop="3.5.0",

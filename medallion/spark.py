@@ -43,6 +43,14 @@ REQUIRED: Mapping[str, str] = {
 }
 """Without these a result would be wrong; a session that was made with others is refused."""
 
+RUNTIME = {key: value for key, value in REQUIRED.items() if key not in ("spark.sql.extensions", "spark.sql.catalog.spark_catalog")}
+"""What of it a session that is there already can still be told."""
+
+REMOTE = "SPARK_REMOTE"
+"""The variable that names a Spark Connect server: pyspark's own."""
+DATABRICKS = "DATABRICKS_RUNTIME_VERSION"
+"""The variable that is there on Databricks, whose compute has a session, and Delta, of its own."""
+
 FILES: Mapping[str, str] = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
 """How chunk files are written: as other tools read them. Spark reads the older form as well."""
 
@@ -93,6 +101,8 @@ def session(name: str, *, needs: Needs | None = None, conf: Mapping[str, str] | 
     active = SparkSession.getActiveSession()
     if active is not None:
         return _checked(active, needs)
+    if REMOTE in os.environ or DATABRICKS in os.environ:
+        return _given(name, os.environ.get(REMOTE, "Databricks"), needs)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     wanted = {**REQUIRED, **FILES, **REDACTED, **needs.conf}
@@ -135,12 +145,48 @@ def _launch(name: str, wanted: Mapping[str, str]) -> None:
     SparkContext(conf=conf, gateway=gateway).setLogLevel("ERROR")
 
 
+def _given(name: str, url: str, needs: Needs) -> SparkSession:
+    """The session that the Spark Connect server at *url*, or Databricks, gives: it has its jars and static settings already."""
+    from pyspark.errors import PySparkImportError
+    from pyspark.sql import SparkSession
+
+    try:
+        found = SparkSession.builder.appName(name).getOrCreate()
+    except PySparkImportError as error:
+        raise MedallionError(f"Spark Connect needs more: pip install 'medallion-foundry[connect]' ({_first_line(error)})") from error
+    except Exception as error:  # grpc and pyspark raise many types; all mean that there is no session
+        where = url.partition(";")[0]  # what follows may be a token
+        raise MedallionError(
+            f"{where} gave no Spark session ({_first_line(error)}); see that it is up, and run the same command again"
+        ) from error
+    return _checked(found, needs)
+
+
 def _checked(active: SparkSession, needs: Needs) -> SparkSession:
-    """The active session, with the runtime settings that results depend on, and with those by which it reaches what it is for."""
-    for key in ("spark.sql.session.timeZone", "spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles"):
-        active.conf.set(key, REQUIRED[key])
+    """The session that is there, with the runtime settings that results depend on, and with those by which it reaches what it is for.
+
+    They are set only where they are others. Raises MedallionError where one is wrong and must not be set. Serverless does not even show
+    some: there they are as they should be.
+    """
+    from pyspark.errors import PySparkException
+
+    for key, wanted in RUNTIME.items():
+        try:
+            found = active.conf.get(key)
+        except PySparkException:
+            continue
+        if found == wanted:
+            continue
+        try:
+            active.conf.set(key, wanted)
+        except PySparkException as error:
+            raise MedallionError(
+                f"this Spark session has {key}={found} and refuses {wanted}, without which results would be wrong: "
+                "set it where the session is made"
+            ) from error
     if _is_classic(active):
-        active.conf.unset(CHECKPOINTS)  # of another pipeline, whose state may be on another store
+        if active.conf.get(CHECKPOINTS, None) is not None:
+            active.conf.unset(CHECKPOINTS)  # of another pipeline, whose state may be on another store
         hadoop = active._jsc.hadoopConfiguration()
         for key, value in needs.conf.items():
             if key.startswith(HADOOP):

@@ -3,7 +3,8 @@
 # MAGIC # A pipeline, from its file to its tables
 # MAGIC
 # MAGIC Runs a pipeline's file in this notebook's own Spark session, and looks at what it made. On Databricks the widget `config`
-# MAGIC says which file; elsewhere the variable `PIPELINE` does, and the same cells run as a script: `python notebooks/quickstart.py`.
+# MAGIC says which file, and `env` which overlay; elsewhere the variables `PIPELINE` and `MEDALLION_ENV` do, and the same cells run as a
+# MAGIC script: `python notebooks/quickstart.py`.
 
 # COMMAND ----------
 
@@ -18,10 +19,13 @@ from medallion.spark import session
 
 # The file is read by the driver with plain `open`: give an absolute path, or one below the working directory.
 CONFIG = os.environ.get("PIPELINE", "conf/pipelines/quickstart.yaml")
+ENV = os.environ.get("MEDALLION_ENV", "")
 if "dbutils" in globals():  # serverless has no environment variables of one's own
     widgets = globals()["dbutils"].widgets
     widgets.text("config", CONFIG)
-    CONFIG = widgets.get("config")
+    widgets.text("env", ENV)
+    CONFIG, ENV = widgets.get("config"), widgets.get("env")
+OVERLAY = ["--env", ENV] if ENV else []
 
 # COMMAND ----------
 
@@ -30,7 +34,7 @@ if "dbutils" in globals():  # serverless has no environment variables of one's o
 
 # COMMAND ----------
 
-entry_point(["plan", CONFIG])
+entry_point(["plan", CONFIG, *OVERLAY])
 
 # COMMAND ----------
 
@@ -39,7 +43,7 @@ entry_point(["plan", CONFIG])
 
 # COMMAND ----------
 
-entry_point(["run", CONFIG])
+entry_point(["run", CONFIG, *OVERLAY])
 
 # COMMAND ----------
 
@@ -49,10 +53,11 @@ entry_point(["run", CONFIG])
 # COMMAND ----------
 
 
-pipeline = load(Path(CONFIG)).pipeline
+pipeline = load(Path(CONFIG), env=ENV or None).pipeline
 spark = session(pipeline.pipeline)
 for entity in pipeline.silver:
-    table = spark.read.format("delta").load(table_of(pipeline, entity))
+    name = table_of(pipeline, entity)
+    table = spark.table(name) if pipeline.platform.silver.catalog else spark.read.format("delta").load(name)
     table.show(5, truncate=24)
 
 # COMMAND ----------
@@ -62,4 +67,4 @@ for entity in pipeline.silver:
 
 # COMMAND ----------
 
-entry_point(["verify", CONFIG, "--sample", "200"])
+entry_point(["verify", CONFIG, *OVERLAY, "--sample", "200"])

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv from uv.lock; brings uv along where there is none that is new enough. Says one sentence where it cannot.
+# `scripts/setup.sh connect` makes .venv-connect: the same with what Spark Connect asks for, pandas among it (decision 9).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -31,6 +32,13 @@ if ! new_enough uv; then
     fi
 fi
 
-"$uv" sync --locked --all-extras --quiet
-touch .venv/.complete
-echo "setup: .venv is complete ($(.venv/bin/python --version))"
+if [[ ${1:-} == connect ]]; then
+    # Compiled now: Spark waits ten seconds for a worker of Connect, which imports pandas first.
+    UV_PROJECT_ENVIRONMENT=.venv-connect "$uv" sync --locked --all-extras --quiet --compile-bytecode
+    touch .venv-connect/.complete
+    echo "setup: .venv-connect is complete"
+else
+    "$uv" sync --locked --all-extras --no-extra connect --quiet
+    touch .venv/.complete
+    echo "setup: .venv is complete ($(.venv/bin/python --version))"
+fi

@@ -21,6 +21,10 @@ settings.register_profile("fast", settings.get_profile("default"), max_examples=
 settings.load_profile("default")
 
 
+CONNECT = os.environ.get("MEDALLION_SPARK_API") == "connect"
+"""Whether the suite's session speaks to a Spark Connect server: `make test-connect`. Tests marked ``jvm`` are left out there."""
+
+
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the person who runs the tests changes what they do."""
@@ -31,13 +35,20 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """The one session of the suite: local, with the jars of Delta and of all stores, as small as it goes."""
+    """The one session of the suite: local, small, with the jars of Delta and of all stores; or of a Spark Connect server, without a JVM."""
     from medallion.jars import Needs
-    from medallion.spark import POSTGRESQL, session
+    from medallion.spark import POSTGRESQL, REMOTE, session
     from medallion.storage import abfs, s3a
     from medallion.storage.location import Location
     from medallion.storage.provider import Access
 
+    if CONNECT:
+        from medallion.testing.connect import connect_server
+
+        with connect_server() as url:
+            os.environ[REMOTE] = url  # for processes that tests start as well
+            yield session("tests")
+        return
     stores = abfs.needs(Location.parse("abfs://none@none"), Access()) | s3a.needs(Location.parse("s3a://none"), Access())
     needs = Needs(packages=(POSTGRESQL.package, *stores.packages), excluded=stores.excluded)
     conf = {

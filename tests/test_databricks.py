@@ -23,6 +23,7 @@ from medallion.cli.terminal import Terminal
 from medallion.config.load import load
 from medallion.config.values import parse_instant
 from medallion.pipeline import select
+from medallion.storage.roots import provider_of
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE: dict[str, Any] = yaml.safe_load((ROOT / "databricks.yml").read_text(encoding="utf-8"))
@@ -77,7 +78,11 @@ def test_command_lines_of_tasks_are_ours(name: str, target: str) -> None:
         loaded = load(given["config"], env=given["env"], environ={})
         names = [one for text in given["select"] for one in text.split(",")]
         chosen += [one.name for one in select(loaded.pipeline, names).sources]
-        assert loaded.pipeline.platform.bronze.root.startswith("abfss://lake@medallion" + target)
+        platform = loaded.pipeline.platform
+        for root in (platform.bronze.root, platform.state.root):
+            assert root.startswith(f"/Volumes/main/medallion_{target}/")
+            assert not provider_of(platform, root).needs_jvm, "serverless has none"
+        assert (platform.silver.root, platform.silver.schema_) == (None, f"medallion_{target}")
         assert given.get("run_date") is None or parse_instant(given["run_date"])
     assert chosen == ["changes", "changes"], "what is extracted is what is promoted"
 

@@ -30,6 +30,13 @@ def test_a_minor_version_decides(minor: str) -> None:
     assert release(minor) is RELEASES["4.2"]
 
 
+def test_each_spark_has_its_own_jar_of_one_delta() -> None:
+    """All versions of Spark that are supported read and write tables in the same way."""
+    assert {minor: release(minor).delta for minor in RELEASES} == {
+        minor: f"io.delta:delta-spark_{minor}_2.13:4.4.0" for minor in ("4.0", "4.1", "4.2")
+    }
+
+
 def test_an_unknown_spark_is_refused() -> None:
     """Jars of another version would fail somewhere deep, much later."""
     with pytest.raises(MedallionError, match=r"Spark 3\.5\.1.*install pyspark.*4\.2"):

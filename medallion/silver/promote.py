@@ -30,7 +30,7 @@ from medallion.silver.promoted import Promoted, Unmet
 from medallion.silver.publish import layout_for
 from medallion.silver.receipt import Shelf
 from medallion.silver.source import ends
-from medallion.silver.stream import NAME, START, LogSource
+from medallion.silver.stream import NAME, START, LogSource, queries
 from medallion.spark import failure
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
@@ -229,7 +229,12 @@ streams that share one, a task may get half of it (java.io.OptionalDataException
 
 
 def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:
-    """The query has gone through all planned batches; its errors arrive as the typed errors that they are."""
+    """Streaming has gone through all planned batches; its errors arrive as the typed errors that they are."""
+    for part in queries(planned, spark.version):
+        _query(spark, batch, part, checkpoint=checkpoint, stop=stop)
+
+
+def _query(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:
     with _registering:
         spark.dataSource.register(LogSource)
         stream = spark.readStream.format(NAME).option("ends", json.dumps(list(planned))).load()

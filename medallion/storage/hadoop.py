@@ -95,10 +95,11 @@ class HadoopFileSystem:
         """
         try:
             from pyspark import SparkContext
+            from pyspark.sql.utils import is_remote
         except ImportError as error:
             raise StorageError("the storage provider 'hadoop' needs pyspark; install medallion-foundry[spark]") from error
         context: Any = SparkContext._active_spark_context
-        if context is None:
+        if context is None or is_remote():
             raise StorageError(
                 "the storage provider 'hadoop' needs a Spark session that was started before, and one with a JVM of its own "
                 "(Spark Connect, Databricks standard and serverless have none): use another storage_backend there"

@@ -77,6 +77,7 @@ class TestVolumes(FileSystemContract):
 
 
 @pytest.mark.spark
+@pytest.mark.jvm
 @pytest.mark.usefixtures("spark")
 class TestHadoopFile(FileSystemContract):
     """Hadoop's local file system, through the JVM of Spark."""
@@ -88,6 +89,7 @@ class TestHadoopFile(FileSystemContract):
 
 
 @pytest.mark.spark
+@pytest.mark.jvm
 @pytest.mark.usefixtures("spark")
 class TestHadoopOther(FileSystemContract):
     """A scheme other than file, by its renames: a mount table of Hadoop's that leads to a folder."""

@@ -164,6 +164,7 @@ exit 3"""
 
 
 @pytest.mark.spark
+@pytest.mark.jvm
 def test_tables_are_compared_as_multisets(tmp_path: Path, spark: SparkSession) -> None:
     """Rows that are missing, doubled or changed are counted; which batch wrote a row does not matter, its validity does."""
 

@@ -256,6 +256,7 @@ def script(page: Path) -> tuple[str, list[Block]]:
 
 
 @pytest.mark.spark
+@pytest.mark.jvm
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from medallion.testing.postgres import PASSWORD, USER, postgres
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.jvm, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = "conf/pipelines/quickstart.yaml"

@@ -27,7 +27,7 @@ from medallion.testing.lake import BronzeTable
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.spark, pytest.mark.jvm, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MEDALLION = Path(sys.executable).with_name("medallion")
 COLUMNS = {"id": "bigint", "v": "string", "s": "bigint", "op": "string"}

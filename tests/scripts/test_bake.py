@@ -76,6 +76,7 @@ def test_what_is_no_coordinate_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.jvm
 def test_a_driver_is_baked_from_maven_with_what_it_needs(tmp_path: Path) -> None:
     """PostgreSQL's driver with the one jar that it depends on, without what is left out; then it passes the check."""
     folder = tmp_path / "jars"

@@ -216,6 +216,7 @@ def row(key: int | None, value: str | None, sequence: int | None = None, op: str
 EVENTS = {"sequence_by": ["s"], "apply_as_deletes": "op = 'D'", "apply_as_truncates": "op = 'T'", "except_column_list": ["op"]}
 
 
+@pytest.mark.jvm
 def test_a_batch_that_ends_between_its_writes_is_completed_by_the_next_promotion(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

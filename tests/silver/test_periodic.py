@@ -122,6 +122,7 @@ class CrashError(Exception):
     """A process that dies, as far as one can in a test that goes on."""
 
 
+@pytest.mark.jvm
 def test_a_crash_between_any_two_writes_leaves_what_the_same_batch_completes(full: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was written, the next promotion ends with the rows of an undisturbed one, once."""
     for number, point in enumerate(("batch.journal", "batch.target", "batch.applied"), start=1):

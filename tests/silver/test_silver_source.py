@@ -8,7 +8,7 @@ from pathlib import Path
 from medallion.bronze.entry import decode, seal
 from medallion.bronze.log import Stored
 from medallion.silver.source import ends
-from medallion.silver.stream import START, LogReader
+from medallion.silver.stream import START, LogReader, queries
 from medallion.testing.lake import BronzeTable
 
 
@@ -65,3 +65,19 @@ def test_the_reader_hands_out_the_planned_ends_and_any_recorded_range() -> None:
     assert reader.latestOffset(planned[1], None) == planned[1]
     (partition,) = reader.partitions({"version": 2, "sha256": "b"}, {"version": 7, "sha256": "g"})
     assert list(reader.read(partition)) == [(3, 7, "b")]
+
+
+def test_before_spark_4_2_each_batch_is_a_query_of_its_own() -> None:
+    """From 4.2 on one query goes through all ends; a version that says nothing is taken for an old one."""
+    planned = [{"version": 4, "sha256": "d"}, {"version": 9, "sha256": "i"}]
+    assert queries(planned, "4.2.0") == queries(planned, "5.0.1") == [planned]
+    assert queries(planned, "4.1.4") == queries(planned, "4.0.0-preview") == queries(planned, "dev") == [[planned[0]], [planned[1]]]
+
+
+def test_a_query_of_one_end_reads_nothing_after_a_recorded_range_that_went_further() -> None:
+    """Spark 4.0 and 4.1 ask how far to go without saying where they stand: after a replay up to 9 an end of 4 is an empty batch."""
+    reader = LogReader({"ends": json.dumps([{"version": 4, "sha256": "d"}])})
+    end = reader.latestOffset()
+    assert end["version"] == 4
+    (part,) = reader.partitions({"version": 9, "sha256": "i"}, end)
+    assert list(reader.read(part)) == []

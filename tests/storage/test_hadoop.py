@@ -202,7 +202,18 @@ def test_without_a_session_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -
         HadoopFileSystem.of_session(Location.parse("/lake"))
 
 
+def test_over_spark_connect_it_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a JVM happens to be in the process, as with spark.api.mode=connect on one machine."""
+    from pyspark import SparkContext
+
+    monkeypatch.setattr(SparkContext, "_active_spark_context", object())
+    monkeypatch.setenv("SPARK_CONNECT_MODE_ENABLED", "1")
+    with pytest.raises(errors.StorageError, match="Spark Connect, Databricks standard and serverless have none"):
+        HadoopFileSystem.of_session(Location.parse("/lake"))
+
+
 @pytest.mark.spark
+@pytest.mark.jvm
 @pytest.mark.usefixtures("spark")
 def test_an_unknown_scheme_is_typed() -> None:
     """What no jar on the class path serves is an unknown scheme, in Java too."""
@@ -211,6 +222,7 @@ def test_an_unknown_scheme_is_typed() -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.jvm
 @pytest.mark.usefixtures("spark")
 def test_a_host_that_does_not_answer_is_retryable() -> None:
     """A closed port is a store that is unavailable, not a broken program."""
@@ -227,6 +239,7 @@ def test_a_host_that_does_not_answer_is_retryable() -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.jvm
 @pytest.mark.usefixtures("spark")
 def test_no_checksum_files_stand_beside_ours(tmp_path: Path) -> None:
     """Uploads through Hadoop leave no .crc files, which a later put would make wrong."""
