@@ -18,7 +18,7 @@ from medallion.config.paging import Pagination
 from medallion.config.pipeline import Pipeline
 from medallion.config.secret import Secrets
 from medallion.config.silver import Entity
-from medallion.config.source import Parent, Source
+from medallion.config.source import Parent, SchemaContract, Source
 from medallion.errors import ConfigError, Problem
 from medallion.layout import BronzeLayout
 from medallion.silver.home import layout_of, table_of
@@ -51,6 +51,8 @@ class SourcePlan:
     lands_in: str
     columns: dict[str, str]
     """Those that are declared."""
+    contract: str
+    """What happens to what the table does not know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +131,7 @@ def _source(source: Source, pipeline: Pipeline, clock: Clock, problems: list[Pro
         pace=None if api is None else _pace(api, pipeline.run.rate_limit_rps),
         lands_in=Location.parse(pipeline.platform.bronze.root).child(BronzeLayout(system=source.system, table=source.table).folder).uri,
         columns=columns,
+        contract=_contract(source.schema_contract),
     )
 
 
@@ -182,6 +185,10 @@ def _incremental(asked: Incremental, kind: str) -> str:
     window = f", in windows of {show_span(asked.window)}" if asked.window else ""
     lookback = f", later runs {show_span(asked.lookback)} before the watermark" if asked.lookback else ""
     return f"by {asked.cursor_field} from {show_bound(asked.initial)} to {until}{window}{lookback}"
+
+
+def _contract(contract: SchemaContract) -> str:
+    return f"new columns {contract.new_columns}, missing columns {contract.missing_columns}, type changes {contract.type_changes}"
 
 
 def _pace(api: Api, otherwise: float | None) -> str:
@@ -238,6 +245,7 @@ def _lines(what: Plan) -> Iterator[str]:
             yield f"  pace       {source.pace}"
         if source.columns:
             yield f"  declares   {', '.join(f'{name} {kind}' for name, kind in source.columns.items())}"
+        yield f"  contract   {source.contract}"
         yield f"  lands in   {source.lands_in}"
     for entity in what.entities:
         yield ""

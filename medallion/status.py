@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medallion.bronze.log import LogReader
-from medallion.bronze.state import open_state
+from medallion.bronze.state import changes_of, open_state
 from medallion.layout import BronzeLayout
 from medallion.storage.filesystem import FileSystem
 
@@ -27,6 +27,8 @@ class RunStatus:
     end: str | None
     last_at: str
     """When its last entry was written."""
+    rescued: int = 0
+    """Rows of these with a value in ``_rescued``."""
     same_as: str | None = None
     attempt: str | None = None
     """Of an open run: the attempt that worked on it last."""
@@ -47,6 +49,8 @@ class TableStatus:
     columns: Mapping[str, str]
     """Column name to landing type, in order."""
     schema_id: int | None
+    changes: tuple[str, ...]
+    """What the newest change of the columns was, by contract or declaration."""
     last: RunStatus | None
     """The newest completed run."""
     open: RunStatus | None
@@ -55,7 +59,8 @@ class TableStatus:
 
 def table_status(fs: FileSystem, layout: BronzeLayout) -> TableStatus:
     """The status of one table. Raises ChainError, LogEntryError, NewerFormatError or StorageError."""
-    state = open_state(LogReader(fs, layout))
+    reader = LogReader(fs, layout)
+    state = open_state(reader)
     done, run = state.last_completed, state.open
     last = open_run = None
     if done is not None:
@@ -70,6 +75,7 @@ def table_status(fs: FileSystem, layout: BronzeLayout) -> TableStatus:
             backfill=done.backfill,
             end=done.end,
             last_at=done.at,
+            rescued=done.rescued,
             same_as=done.same_as,
         )
     if run is not None:
@@ -84,6 +90,7 @@ def table_status(fs: FileSystem, layout: BronzeLayout) -> TableStatus:
             backfill=run.started.backfill,
             end=run.started.end,
             last_at=run.last_at,
+            rescued=run.rescued,
             attempt=run.attempt,
             host=run.writer.host,
             pid=run.writer.pid,
@@ -96,6 +103,7 @@ def table_status(fs: FileSystem, layout: BronzeLayout) -> TableStatus:
         parents=None if state.watermarks is None else state.watermarks.parents,
         columns={name: str(kind) for name, kind in state.columns.items()},
         schema_id=state.schema_id,
+        changes=changes_of(reader, state.schema_id),
         last=last,
         open=open_run,
     )

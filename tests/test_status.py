@@ -49,6 +49,21 @@ def test_an_open_run_stands_beside_the_last_completed_one(lake: Lake) -> None:
     assert status.watermark == "2013-01-01T00:03:00Z"
 
 
+def test_what_the_contract_did_is_told(lake: Lake) -> None:
+    """How the columns changed last, and how many rows were rescued: of the run as a whole, however often it was resumed."""
+    lake.extract(Rows([row(n) for n in range(2)]))
+    odd = [row(n, id="x", new=True) if n % 2 else row(n) for n in range(2, 12)]
+    lake.fails(Rows(odd, error=SourceUnavailable("down"), fail_at=3))
+    open_run = table_status(lake.fs, LAYOUT).open
+    assert open_run is not None
+    assert (open_run.rows, open_run.rescued) == (6, 3)
+    lake.extract(Rows(odd))
+    status = table_status(lake.fs, LAYOUT)
+    assert status.last is not None
+    assert (status.last.rows, status.last.rescued) == (10, 5)
+    assert status.changes == ("new boolean: new",)
+
+
 def test_an_unchanged_snapshot_says_of_which(lake: Lake) -> None:
     """The run is there, its files are those of the other."""
     first = lake.extract(Rows([row(1)]), source("full"))

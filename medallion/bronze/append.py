@@ -102,6 +102,5 @@ def halves(entry: ChunkEntry) -> tuple[ChunkEntry, ChunkEntry]:
     )
     first, second = parts
     nothing = Asked(pages=0, first={}, last={})
-    return msgspec.structs.replace(
-        entry, chunks=first, resume={}, watermark=None, asked=nothing, candidates=None, taken=[]
-    ), msgspec.structs.replace(entry, chunks=second)
+    rest = msgspec.structs.replace(entry, resume={}, watermark=None, asked=nothing, candidates=None, rescued=0, taken=[])
+    return msgspec.structs.replace(rest, chunks=first), msgspec.structs.replace(entry, chunks=second)

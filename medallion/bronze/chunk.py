@@ -19,6 +19,10 @@ OPEN_BYTES = 128 * 1024**2
 """A chunk never holds more JSON than this, however well it compresses: memory is bounded."""
 
 
+MOST_PAGES = 10_000
+"""Pages of a chunk, at most, however small: its entry says for each of their lanes where it goes on, and is bounded."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChunkLimits:
     """Where chunks are cut; *file_bytes* is met by estimate, the others exactly, a single page that exceeds them apart."""
@@ -41,6 +45,8 @@ class ReadyChunk:
     json_bytes: int
     resume: Mapping[str, Position]
     asked: Asked
+    rescued: int = 0
+    """Rows with a value that fitted no column."""
     candidates: Mapping[int, str] = field(default_factory=dict)
     """The highest cursor value of each parent with rows, by the parent's number."""
 
@@ -68,11 +74,13 @@ class OpenChunk:
     limits: ChunkLimits
     yields: Yield
     _opened: float | None = None
+    _announced_pages: int = 0
     _announced_rows: int = 0
     _announced_bytes: int = 0
     _bytes: int = 0
     _pages: int = 0
     _rows: int = 0
+    _rescued: int = 0
     _first: dict[str, dict[str, Any]] = field(default_factory=dict)
     _last: dict[str, dict[str, Any]] = field(default_factory=dict)
     _resume: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -92,6 +100,7 @@ class OpenChunk:
         """A page of that size will be taken; *now* is monotonic."""
         if self._opened is None:
             self._opened = now
+        self._announced_pages += 1
         self._announced_rows += rows
         self._announced_bytes += json_bytes
 
@@ -99,7 +108,7 @@ class OpenChunk:
         """Whether the chunk has reached its size or its age."""
         if self._opened is None:
             return False
-        return not self.has_room(1, 0) or now - self._opened >= self.limits.age.total_seconds()
+        return not self.has_room(1, 0) or self._announced_pages >= MOST_PAGES or now - self._opened >= self.limits.age.total_seconds()
 
     def take(self, page: Page, json_bytes: int) -> None:
         """*page* belongs to this chunk; its rows come with :meth:`add`."""
@@ -109,9 +118,10 @@ class OpenChunk:
         self._last[page.lane] = dict(page.position)
         self._resume[page.lane] = dict(page.next)
 
-    def add(self, rows: int) -> None:
-        """As many rows came of the pages that were just taken."""
+    def add(self, rows: int, *, rescued: int = 0) -> None:
+        """As many rows came of the pages that were just taken, *rescued* of them with a value that fitted no column."""
         self._rows += rows
+        self._rescued += rescued
 
     @property
     def has_rows(self) -> bool:
@@ -129,10 +139,12 @@ class OpenChunk:
                 columns=columns,
                 changes=changes,
                 rows=self._rows,
+                rescued=self._rescued,
                 json_bytes=self._bytes,
                 resume=self._resume,
                 asked=Asked(pages=self._pages, first=self._first, last=self._last),
             )
         self._opened, self._announced_rows, self._announced_bytes, self._bytes, self._pages = None, 0, 0, 0, 0
+        self._announced_pages = self._rescued = 0
         self._rows, self._first, self._last, self._resume = 0, {}, {}, {}
         return ready

@@ -37,11 +37,12 @@ def close(
     same_as: str | None,
     watermarks: Marks | None = None,
     taken: Sequence[int] | None = None,
+    rescued: int = 0,
 ) -> tuple[RunCompleted, int]:
     """The run is completed in the log, at the version that is given back. *watermarks* are those of parents; None: as they were.
 
-    *rows* and *chunks* are this attempt's, *candidate* is the highest cursor value before the run's end. A backfill moves no watermark.
-    *taken* are the versions of the ``files`` entries in force from here on; None: nothing was taken.
+    *rows*, *chunks* and *rescued* are this attempt's, *candidate* is the highest cursor value before the run's end.
+    A backfill moves no watermark. *taken* are the versions of the ``files`` entries in force from here on; None: nothing was taken.
     """
     earlier, started = opened.continued, opened.started
     completed = RunCompleted(
@@ -62,6 +63,7 @@ def close(
         cursor_field=started.cursor_field,
         watermarks=watermarks or started.watermarks,
         taken=list(started.taken if taken is None else taken),
+        rescued=rescued + (0 if earlier is None else earlier.rescued),
     )
     return completed, opened.writer.append(completed).version
 

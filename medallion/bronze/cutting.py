@@ -122,7 +122,7 @@ class Cutter:
             if self.content is not None:
                 self.content.add(page.lane, text)
         if len(parsed.table):
-            self.chunk.add(len(parsed.table))
+            self.chunk.add(len(parsed.table), rescued=parsed.rescued)
             self.sink.add(parsed.table)
         self._columns = self.reader.columns
         self.rescued += parsed.rescued

@@ -147,6 +147,8 @@ class ChunkEntry(Header, tag="chunk", tag_field="kind", frozen=True, kw_only=Tru
     watermark_final: bool
     """Whether the watermark moves here already: the source is declared and seen to be sorted."""
     asked: Asked
+    rescued: int = 0
+    """Rows with a value that fitted no column, or of which the schema contract kept one out."""
     candidates: Marks | None = None
     """The highest cursor value of each parent that has rows in these chunks."""
     taken: list[FileVersion] = []
@@ -196,6 +198,8 @@ class RunCompleted(Header, tag="run_completed", tag_field="kind", frozen=True, k
     """The watermark of each parent that the run asked for; one that is not among them is forgotten."""
     taken: list[int] = []
     """The versions of the ``files`` entries in force from here on."""
+    rescued: int = 0
+    """Rows with a value in ``_rescued``."""
 
 
 class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, kw_only=True):

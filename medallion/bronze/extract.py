@@ -17,7 +17,8 @@ from medallion.bronze.cutting import ContentHash, Cutter
 from medallion.bronze.entry import RunCompleted
 from medallion.bronze.evolve import plan
 from medallion.bronze.kin import Kin
-from medallion.bronze.landing import Landing, Place
+from medallion.bronze.landing import Landing
+from medallion.bronze.ledger import Ledger
 from medallion.bronze.opening import ExtractOptions, Opened, open_run
 from medallion.bronze.roster import Roster
 from medallion.bronze.spool import OpenFiles
@@ -88,17 +89,17 @@ def extract(
             return ExtractResult(source=source.name, nothing_to_ask=True, seconds=clock.monotonic() - began)
         tell(opened, source, listener)
         with tempfile.TemporaryDirectory(prefix="medallion-", dir=spool) as folder, Roster(Path(folder, "parents")) as roster:
-            place = Place(fs=fs, layout=layout, listener=listener)
             files = OpenFiles(folder=Path(folder), rows=bronze.max_rows_per_file, compression=bronze.compression, formats=bronze.formats)
             spooler = Spooler(files=files)
-            landing = Landing(
-                place=place,
+            ledger = Ledger(
                 writer=opened.writer,
+                layout=layout,
+                listener=listener,
                 started=opened.started,
                 started_version=opened.version,
                 schema_id=opened.state.schema_id,
-                yields=Yield(ratio=GUESSES["csv" if "csv" in bronze.formats else "parquet"]),
             )
+            landing = Landing(fs=fs, ledger=ledger, yields=Yield(ratio=GUESSES["csv" if "csv" in bronze.formats else "parquet"]))
             kin = None
             if source.parent is not None and source.incremental is not None:
                 kin = Kin(fs=fs, layout=layout, source=source, incremental=source.incremental, opened=opened, roster=roster)
@@ -127,7 +128,7 @@ def extract(
                     pages = TextPages(inner=pages, fields=frozenset(source.as_json))
                 _read(pages, opened, cutter, landing, stop)
                 completed, version = _complete(opened, cutter, landing, kin)
-        _after(place, completed, version, landing, cutter)
+        _after(fs, completed, version, ledger, cutter)
     return ExtractResult(
         source=source.name,
         run_id=completed.run_id,
@@ -252,7 +253,7 @@ def _complete(opened: Opened, cutter: Cutter, landing: Landing, kin: Kin | None)
     landing.drain()
     content = cutter.content.hexdigest() if cutter.content is not None else None
     changed = bool(cutter.changes) or any(ready.changes for ready in rest)
-    same_as = repeated(opened, content=content, schema_id=landing.schema_id, changed=changed)
+    same_as = repeated(opened, content=content, schema_id=landing.ledger.schema_id, changed=changed)
     if same_as is None:
         for ready in rest:
             if ready.rows:
@@ -260,11 +261,13 @@ def _complete(opened: Opened, cutter: Cutter, landing: Landing, kin: Kin | None)
         landing.drain()
         if cutter.changes:  # declared columns of a table that has no row yet
             landing.enter_schema(cutter.reader.columns, cutter.changes)
+    ledger = landing.ledger
     return close(
         opened,
-        rows=landing.rows + (sum(ready.rows for ready in rest) if same_as else 0),
-        chunks=landing.chunks,
-        schema_id=landing.schema_id,
+        rows=ledger.rows + (sum(ready.rows for ready in rest) if same_as else 0),
+        rescued=ledger.rescued + (sum(ready.rescued for ready in rest) if same_as else 0),
+        chunks=ledger.chunks,
+        schema_id=ledger.schema_id,
         candidate=None if cutter.watch is None else cutter.watch.candidate,
         content=content,
         same_as=same_as,
@@ -272,12 +275,12 @@ def _complete(opened: Opened, cutter: Cutter, landing: Landing, kin: Kin | None)
     )
 
 
-def _after(place: Place, completed: RunCompleted, version: int, landing: Landing, cutter: Cutter) -> None:
+def _after(fs: FileSystem, completed: RunCompleted, version: int, ledger: Ledger, cutter: Cutter) -> None:
     watch = cutter.watch
     odd = cutter.watch or cutter.kin
     for remark in remarks(rescued=cutter.rescued, unreadable=odd.unreadable if odd else 0, field=odd.field if odd else None):
         cutter.say(remark)
     if watch is not None and watch.out_of_order:
         cutter.say(f"declared sorted, but the rows do not come in the order of {watch.field}: the watermark moves only at the end of a run")
-    source, paths = landing.started.source, landing.paths
-    tidy(place.fs, place.layout, completed, version, source=source, paths=paths, say=cutter.say, listener=place.listener)
+    source, paths = ledger.started.source, ledger.paths
+    tidy(fs, ledger.layout, completed, version, source=source, paths=paths, say=cutter.say, listener=ledger.listener)

@@ -142,6 +142,7 @@ def _complete(landing: FrameLanding) -> tuple[RunCompleted, int]:
     return close(
         opened,
         rows=ledger.rows + (waiting if same_as else 0),
+        rescued=ledger.rescued + (held.files.rescued if same_as and held is not None else 0),
         chunks=ledger.chunks,
         schema_id=ledger.schema_id,
         candidate=None if candidate is None else parse_bound(candidate),

@@ -124,6 +124,7 @@ class FrameLanding:
             resume={lane: held.frame.next},
             watermark=self.candidate,
             final=False,
+            rescued=held.files.rescued,
             asked=Asked(pages=1, first={lane: dict(held.frame.position)}, last={lane: dict(held.frame.position)}),
             taken=held.frame.taken,
         )

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from medallion import events
 from medallion.bronze.append import LogWriter
-from medallion.bronze.entry import Asked, Chunk, ChunkEntry, ChunkFile, FilesEntry, RunStarted, SchemaEntry
+from medallion.bronze.entry import Asked, Chunk, ChunkEntry, ChunkFile, FilesEntry, Marks, RunStarted, SchemaEntry
 from medallion.config.values import parse_instant
 from medallion.events import Listener
 from medallion.failpoint import failpoint
@@ -33,6 +33,8 @@ class Ledger:
     """In force: files are written by it."""
     rows: int = 0
     """Rows that this attempt entered."""
+    rescued: int = 0
+    """Those of them with a value in ``_rescued``."""
     chunks: int = 0
     bytes: int = 0
     paths: list[str] = field(default_factory=list)
@@ -69,6 +71,8 @@ class Ledger:
         final: bool,
         asked: Asked,
         taken: Sequence[FileVersion] = (),
+        candidates: Marks | None = None,
+        rescued: int = 0,
     ) -> None:
         """*files*, the rows of each chunk and its files, are chunks of the schema in force; the rest as in ChunkEntry."""
         chunks: list[Chunk] = []
@@ -88,11 +92,14 @@ class Ledger:
                 watermark_final=final,
                 asked=asked,
                 taken=list(taken),
+                candidates=candidates,
+                rescued=rescued,
             )
         )
         rows = sum(chunk.rows for chunk in chunks)
         size = sum(chunk.file.bytes for chunk in chunks)
         self.rows += rows
+        self.rescued += rescued
         self.chunks += len(chunks)
         self.bytes += size
         self.paths += [file.path for chunk in chunks for file in chunk.files]

@@ -34,6 +34,8 @@ class OpenRun:
     resume: Mapping[str, Position]
     """Where the lanes go on that have pages in the log."""
     rows: int
+    rescued: int
+    """Rows of them with a value in ``_rescued``."""
     chunks: int
     pages: int
     bytes: int
@@ -149,6 +151,12 @@ def columns_of(reader: LogReader, schema_id: int | None) -> Mapping[str, Type]:
     return {} if schema_id is None else _columns([reader.one(schema_id)], schema_id)
 
 
+def changes_of(reader: LogReader, schema_id: int | None) -> tuple[str, ...]:
+    """What the ``schema`` entry at a version changed; nothing for None."""
+    entry = None if schema_id is None else reader.one(schema_id).entry
+    return tuple(entry.changes) if isinstance(entry, SchemaEntry) else ()
+
+
 def _columns(stored: Sequence[Stored], schema_id: int | None) -> Mapping[str, Type]:
     for one in stored:
         if one.version == schema_id and isinstance(one.entry, SchemaEntry):
@@ -176,6 +184,7 @@ def _open_run(version: int, started: RunStarted, entries: Sequence[Entry]) -> Op
         started=started,
         resume=resume,
         rows=sum(chunk.rows for entry in chunks for chunk in entry.chunks),
+        rescued=sum(entry.rescued for entry in chunks),
         chunks=sum(len(entry.chunks) for entry in chunks),
         pages=sum(entry.asked.pages for entry in chunks),
         bytes=sum(file.bytes for entry in chunks for chunk in entry.chunks for file in chunk.files),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,6 +73,8 @@ def status(
     for table in tables:
         if table.open is not None:
             terminal.show(f"{table.system}.{table.table}: {_open_run(table.open)}")
+        for told in _schema(table):
+            terminal.show(f"{table.system}.{table.table}: {told}")
     if silver:
         terminal.table(_silver(pipeline, chosen.entities, applied, tables))
         unmet = [
@@ -165,6 +167,17 @@ def _bronze(tables: Sequence[TableStatus]) -> Any:
             table.watermark or ("" if table.parents is None else f"of {table.parents:,} parents"),
         )
     return shown
+
+
+def _schema(table: TableStatus) -> Iterator[str]:
+    """What the schema contract did in the newest completed run, where it did something."""
+    last = table.last
+    if last is None:
+        return
+    if 0 < last.started_version < (table.schema_id or 0):
+        yield f"columns changed in the last run: {'; '.join(table.changes)}"
+    if last.rescued:
+        yield f"{last.rescued:,} of {last.rows:,} rows of the last run have values that fit no column: they are in _rescued"
 
 
 def _open_run(run: RunStatus) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,3 +89,15 @@ def test_a_chunk_knows_what_was_asked_and_where_each_lane_goes_on() -> None:
     assert ready.asked.last == {"a": {"page": 1}, "b": {"page": 8}}
     assert ready.resume == {"a": {"page": 2}, "b": DONE}
     assert ready.rows == 0
+
+
+def test_many_small_pages_make_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little they hold: the entry of a chunk says for each of them where its lane goes on."""
+    monkeypatch.setattr("medallion.bronze.chunk.MOST_PAGES", 3)
+    of = chunk()
+    for _ in range(3):
+        assert not of.is_due(0.0)
+        of.announce(0, 0, 0.0)
+    assert of.is_due(0.0)
+    of.close({}, Future)
+    assert not of.is_due(0.0)

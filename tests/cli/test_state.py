@@ -48,6 +48,20 @@ def test_status_shows_tables_and_the_open_run(medallion: CommandLine, shop: Shop
     assert [(table["table"], table["last"], table["open"]["rows"]) for table in found["bronze"]] == [("customers", None, 4)]
 
 
+def test_status_tells_what_the_contract_did_in_the_last_run(medallion: CommandLine, shop: Shop) -> None:
+    """Columns that changed after the first run, and rows with values that fit none."""
+    rows: list[dict[str, object]] = [{"id": 1}]
+    with serve(lambda seen: pages(rows, size=9)(seen)) as server:
+        config = shop(server.url)
+        medallion("extract", config, "--quiet", "--select", "orders")
+        assert "columns changed" not in medallion("status", config).out
+        rows += [{"id": "two"}, {"id": 3, "paid": True}]
+        medallion("extract", config, "--quiet", "--select", "orders")
+    said = medallion("status", config).out
+    assert "shop.orders: columns changed in the last run: paid boolean: new" in said
+    assert "shop.orders: 1 of 3 rows of the last run have values that fit no column: they are in _rescued" in said
+
+
 def test_verify_without_a_promotion_checks_bronze(medallion: CommandLine, shop: Shop) -> None:
     """All is right; a byte later it is status 5, and the file is named."""
     with serve(pages(ORDERS, size=2)) as server:
