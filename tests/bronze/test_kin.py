@@ -263,7 +263,8 @@ def test_every_row_up_to_a_parents_watermark_is_in_bronze(
     """In whatever order rows and parents come, wherever a run breaks, whatever changes between runs, parents included."""
     lake = Lake.in_memory(tmp_path_factory.mktemp("spool"))
     lake.bronze = lake.bronze.model_copy(update={"max_rows_per_file": 3})
-    for breaks, known, lookback, size in [*runs, (999, set(rows), 0, 2)]:
+    undisturbed = (999, set(rows), 0, 2)
+    for breaks, known, lookback, size in [*runs, undisturbed, undisturbed]:  # the first one may resume a run with fewer parents
         stores(lake, *known)
         sold = Sold(rows, size=size, width=width, fail_at=breaks)
         try:
