@@ -146,7 +146,7 @@ def test_both_workers_read_a_database_and_make_silver_with_a_packed_python_and_b
         for option, folder in (("--pack", "packed"), ("--bake", "jars")):
             made = submit(option, folder, job, str(config), environment=environment, folder=tmp_path)
             assert made.returncode == 0, made.stderr
-        options = ("--master", there.master, "--packed", "packed", "--baked", "jars", "--conf", "spark.jars.ivySettings=none")
+        options = ("--master", there.master, "--packed", "packed", "--baked", "jars")
         done = submit(*options, job, str(config), environment=environment, folder=tmp_path, conf=logged)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}"
         unpacked = {path.parents[4].name for path in there.folder.glob("work/worker-*/app-*/*/environment/bin/python")}
