@@ -223,6 +223,11 @@ def _plan(
     return Planned(ends=planned, table_id=table_id, version=newest, sha256=fresh[-1].sha256)
 
 
+_NO_WORKER = "to connect back"
+"""How Spark says that a Python of its own was not up in ten seconds, which no setting changes: a busy machine, and not our data."""
+_TRIES = 3
+"""How often a query is started in all where that happens. Its batches are idempotent, and most often it was before the first of them."""
+
 _registering = threading.Lock()
 """Each stream keeps the registration that it was loaded from. Spark changes the environment of one while it sends it to tasks: of two
 streams that share one, a task may get half of it (java.io.OptionalDataException)."""
@@ -231,7 +236,13 @@ streams that share one, a task may get half of it (java.io.OptionalDataException
 def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:
     """Streaming has gone through all planned batches; its errors arrive as the typed errors that they are."""
     for part in queries(planned, spark.version):
-        _query(spark, batch, part, checkpoint=checkpoint, stop=stop)
+        for left in reversed(range(_TRIES)):
+            try:
+                _query(spark, batch, part, checkpoint=checkpoint, stop=stop)
+                break
+            except MedallionError as error:
+                if left == 0 or _NO_WORKER not in error.sentence:
+                    raise
 
 
 def _query(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:

@@ -1,0 +1,51 @@
+"""A query whose Python worker was not up in time is started again, and no other. Needs no Spark."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from medallion.errors import ChecksumError, MedallionError
+from medallion.silver import promote
+from medallion.spark import failure
+
+LATE = (
+    "[STREAM_FAILED] Query terminated with exception: Python worker failed to connect back.",
+    "java.net.SocketTimeoutException: Timed out while waiting for the Python worker to connect back",
+)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *ends: MedallionError | None) -> list[Any]:
+    """The queries that were started for two planned batches on Spark 4.1, the first of which end so."""
+    started: list[Any] = []
+    left = list(ends)
+
+    def query(_spark: Any, _batch: Any, planned: Any, **_: Any) -> None:
+        started.append(planned)
+        error = left.pop(0) if left else None
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(promote, "_query", query)
+    promote._run(SimpleNamespace(version="4.1.4"), None, [{"version": 1}, {"version": 2}], checkpoint="", stop=None)  # type: ignore[arg-type]
+    return started
+
+
+def test_a_worker_that_was_late_is_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both spellings of it; the other query follows."""
+    first, second = [{"version": 1}], [{"version": 2}]
+    assert run(monkeypatch, *[failure(said, "advice") for said in LATE]) == [first, first, first, second]
+
+
+def test_a_machine_that_stays_busy_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third time is the last, and Spark's sentence is what is said."""
+    with pytest.raises(MedallionError, match="to connect back"):
+        run(monkeypatch, *[failure(LATE[0], "advice")] * 3)
+
+
+def test_other_errors_are_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong chunk is wrong the second time, too."""
+    with pytest.raises(ChecksumError):
+        run(monkeypatch, ChecksumError("a chunk is another one"), None)
