@@ -61,9 +61,10 @@ def explain(spark: SparkSession, pipeline: Pipeline, entity: Entity, key: Mappin
 
     from medallion.silver import applied, narrate, recall
     from medallion.silver.batch import tables
+    from medallion.silver.home import place
     from medallion.silver.landed import Landed
     from medallion.silver.models.periodic import kept_by
-    from medallion.silver.promote import place, translated
+    from medallion.silver.promote import translated
 
     where = place(pipeline, entity)
     landed = Landed(spark=spark, root=where.bronze)

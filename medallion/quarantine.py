@@ -173,7 +173,7 @@ class Quarantine:
 
     def _tables(self) -> Tables:
         from medallion.silver.batch import tables
-        from medallion.silver.promote import place
+        from medallion.silver.home import place
 
         where = place(self.pipeline, self.entity)
         return tables(self.spark, target=where.target, state=where.state)

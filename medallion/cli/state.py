@@ -56,7 +56,7 @@ def status(
     if silver and spark is not None:
         from medallion.silver import applied as records
         from medallion.silver.batch import tables as tables_of
-        from medallion.silver.promote import place
+        from medallion.silver.home import place
 
         for entity in chosen.entities:
             where = place(pipeline, entity)

@@ -77,13 +77,29 @@ def newest(table: DeltaTable) -> Applied | None:
     return None if frame is None else _first(frame.orderBy(F.desc("last_version"), F.desc("started_at")))
 
 
-def newest_snapshot(table: DeltaTable, *, table_id: str) -> Applied | None:
-    """The row of the newest snapshot that is in the table of this id: highest version of its ``run_completed``; None: there is none."""
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A snapshot that was applied: the version of its ``run_completed``, and its logical time."""
+
+    version: int
+    logical_date: datetime
+
+
+def snapshot_of(row: Applied) -> Snapshot | None:
+    """The snapshot that a batch applied."""
+    if row.snapshot_version is None or row.snapshot_logical_date is None:
+        return None
+    return Snapshot(version=row.snapshot_version, logical_date=row.snapshot_logical_date)
+
+
+def newest_snapshot(table: DeltaTable, *, table_id: str) -> Snapshot | None:
+    """The newest snapshot that is in the table of this id: highest version of its ``run_completed``; None: there is none."""
     frame = table.frame()
     if frame is None:
         return None
     mine = frame.where(F.col("snapshot_version").isNotNull() & (F.col("table_id") == table_id))
-    return _first(mine.orderBy(F.desc("snapshot_version"), F.desc("started_at")))
+    row = _first(mine.orderBy(F.desc("snapshot_version"), F.desc("started_at")))
+    return None if row is None else snapshot_of(row)
 
 
 def since(table: DeltaTable, started_at: datetime) -> list[Applied]:

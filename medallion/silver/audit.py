@@ -18,10 +18,10 @@ from medallion.config.silver import DELETED_AT, Entity
 from medallion.silver import applied, slices
 from medallion.silver.batch import tables
 from medallion.silver.events import REASON, TRUNCATE, col, ignored_columns, tracked_columns, value_columns
+from medallion.silver.home import Place, place
 from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models.ledger import soft
 from medallion.silver.models.tables import EVENT, keys_in_table
-from medallion.silver.promote import Place, place
 from medallion.silver.recall import deliveries, known, of_keys, snapshot_events
 from medallion.testing.fold import Event, Row, Tie, by_key, current, history, merged
 

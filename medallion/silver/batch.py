@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
 from medallion.bronze.entry import RunCompleted
+from medallion.bronze.log import Stored
 from medallion.clock import Clock, SystemClock
 from medallion.config.silver import DELETED_AT, Entity
 from medallion.errors import FencedError, SnapshotError
@@ -23,6 +24,7 @@ from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models import current, history, ledger, periodic, snapshot
 from medallion.silver.models.tables import Counts, Tables, unpublished
 from medallion.silver.publish import UNSAID, DeltaTable, TableLayout, layout_for
+from medallion.silver.span import ANYTHING
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -84,6 +86,12 @@ class MicroBatch:
     """Of the table that earlier batches made; None: not made or not known yet."""
     replay: bool = False
     accept_quarantine: bool = False
+    newest: applied.Snapshot | None = None
+    """The newest snapshot that earlier promotions applied to this very table."""
+    entries: tuple[Stored, ...] = ()
+    """Entries of the log that were read already, their chain checked."""
+    heard: list[applied.Applied] = field(default_factory=list)
+    """What the batches of this promotion wrote into `applied`. Where Spark calls a copy in another process, ours hears nothing."""
     clock: Clock = field(default_factory=SystemClock)
 
     def __call__(self, frame: DataFrame, _batch_id: int) -> None:
@@ -93,7 +101,7 @@ class MicroBatch:
         if not asked:
             return
         started, since = self.clock.now(), self.clock.monotonic()
-        landed = Landed(spark=spark, root=self.bronze)
+        landed = Landed(spark=spark, root=self.bronze, known={one.version: one for one in self.entries})
         by_run = self.entity.model == "periodic_snapshot"
         delivery = landed.deliver(asked[0]["first"], asked[-1]["last"], prev_sha256=asked[0]["prev_sha256"], by_run=by_run)
         failpoint("batch.before")
@@ -129,19 +137,18 @@ class MicroBatch:
                 return True
             self._refuse_empty(run)
             return False
-        there = work.target.frame() is not None
-        last = applied.newest_snapshot(work.applied, table_id=self.table_id or work.target.table_id()) if there else None
-        if last is not None and last.snapshot_version is not None and last.snapshot_logical_date is not None:
+        last = applied.snapshot_of(self.heard[-1]) if self.heard else self.newest
+        if last is not None:
             assert delivery.snapshot_version is not None, "a snapshot has a version"
-            if self.replay and self.entity.model != "scd_type_2" and delivery.snapshot_version == last.snapshot_version:
+            if self.replay and self.entity.model != "scd_type_2" and delivery.snapshot_version == last.version:
                 return False  # the newest snapshot again: it mends a table that was restored, and changes nothing in one that is right
-            if delivery.snapshot_version <= last.snapshot_version:
+            if delivery.snapshot_version <= last.version:
                 return True
             logical = datetime.fromisoformat(run.logical_date)
-            if logical.replace(tzinfo=None) < last.snapshot_logical_date.replace(tzinfo=None):
+            if logical.replace(tzinfo=None) < last.logical_date.replace(tzinfo=None):
                 raise SnapshotError(
                     f"the snapshot of {run.logical_date} (run {run.run_id}) is older than the newest applied one, "
-                    f"{last.snapshot_logical_date.isoformat()}; nothing was published: give the entity a new `version` to fold all again"
+                    f"{last.logical_date.isoformat()}; nothing was published: give the entity a new `version` to fold all again"
                 )
         self._refuse_empty(run)
         return False
@@ -166,6 +173,7 @@ class MicroBatch:
             if self.entity.model == "periodic_snapshot":
                 return periodic.clear(work, self._slice(delivery)), None
             return self._apply_empty(work, snapshot_at, delivery.snapshot_version or 0), None
+        events_of_one_row = snapshot_at is None and self.entity.model not in ("scd_type_2", "periodic_snapshot")
         taken = take(
             landed,
             delivery,
@@ -174,23 +182,27 @@ class MicroBatch:
             check=self.checksum,
             so_far=lambda: applied.quarantined_by(work.applied, self.attempt),
             accept_quarantine=self.accept_quarantine,
+            by_sequence=events_of_one_row and not ledger.needed(self.entity),
         )
         if self.entity.model == "periodic_snapshot":
             return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken
-        return self._apply(taken.events, work, snapshot_at, delivery.snapshot_version or 0, taken.unsure), taken
+        if snapshot_at is not None:
+            return self._apply_snapshot(taken.events, work, snapshot_at, delivery.snapshot_version or 0, taken.unsure), taken
+        if ledger.needed(self.entity):
+            span = ANYTHING if self.entity.apply_as_truncates is not None else taken.span  # a truncate is of every key
+            return ledger.apply(taken.events, work, self.entity, span=span), taken
+        if self.entity.model == "scd_type_2":
+            return history.apply(taken.events, work, self.entity, span=taken.span), taken
+        return current.apply(taken.events, work, self.entity, ties=taken.ties, deletes=taken.deletes, span=taken.span), taken
 
-    def _apply(
-        self, batch: DataFrame, work: Tables, snapshot_at: datetime | None, snapshot_version: int, unsure: DataFrame | None = None
+    def _apply_snapshot(
+        self, batch: DataFrame, work: Tables, snapshot_at: datetime, snapshot_version: int, unsure: DataFrame | None = None
     ) -> Counts:
         """*unsure* are rows of a snapshot that were set aside though they have a key: it is not absent."""
         if ledger.needed(self.entity):
-            if snapshot_at is not None:
-                batch = ledger.as_events(batch, work, self.entity, snapshot_at, snapshot_version, unsure)
-            return ledger.apply(batch, work, self.entity)
-        historic = self.entity.model == "scd_type_2"
-        if snapshot_at is not None:
-            return (snapshot.apply_history if historic else snapshot.apply_current)(batch, work, self.entity, snapshot_at, unsure)
-        return (history.apply if historic else current.apply)(batch, work, self.entity)
+            return ledger.apply(ledger.as_events(batch, work, self.entity, snapshot_at, snapshot_version, unsure), work, self.entity)
+        model = snapshot.apply_history if self.entity.model == "scd_type_2" else snapshot.apply_current
+        return model(batch, work, self.entity, snapshot_at, unsure)
 
     def _apply_empty(self, work: Tables, snapshot_at: datetime, snapshot_version: int) -> Counts:
         """An empty snapshot that is allowed: every key is absent. Nothing to do where there is no table yet."""
@@ -199,40 +211,39 @@ class MicroBatch:
             return Counts()
         none = unpublished(there, self.entity).limit(0)
         added = {*self.entity.history_columns.model_dump().values(), DELETED_AT}
-        return self._apply(none.drop(*[name for name in none.columns if name in added]), work, snapshot_at, snapshot_version)
+        return self._apply_snapshot(none.drop(*[name for name in none.columns if name in added]), work, snapshot_at, snapshot_version)
 
     def _remember(self, work: Tables, delivery: Delivery, counts: Counts, taken: Intake | None, started: datetime, since: float) -> None:
         run = delivery.snapshot
-        applied.write(
-            work.applied,
-            applied.Applied(
-                first_version=delivery.first_version,
-                last_version=delivery.last_version,
-                sha256=delivery.sha256,
-                snapshot_logical_date=datetime.fromisoformat(run.logical_date) if run else None,
-                snapshot_version=delivery.snapshot_version,
-                rows=delivery.rows,
-                quarantined=counts.quarantined + (taken.quarantined if taken else 0),
-                ties=counts.ties,
-                late=counts.late,
-                files=len(delivery.chunks),
-                bytes=delivery.bytes,
-                started_at=started,
-                seconds=self.clock.monotonic() - since,
-                table_id=self.table_id or work.target.table_id(),
-                table_version=work.target.version(),
-                inserted=counts.written.inserted,
-                updated=counts.written.updated,
-                deleted=counts.written.deleted,
-                identity=identity(self.entity, self.load_pattern),
-                runtime=f"medallion {_version()}, Spark {work.target.spark.version}",
-                attempt=self.attempt,
-                dropped=taken.dropped if taken else 0,
-                rules=taken.unmet if taken else {},
-                accepted=taken is not None and taken.accepted,
-                expectations=applied.spelled(self.entity.expectations) if taken else None,
-            ),
+        row = applied.Applied(
+            first_version=delivery.first_version,
+            last_version=delivery.last_version,
+            sha256=delivery.sha256,
+            snapshot_logical_date=datetime.fromisoformat(run.logical_date) if run else None,
+            snapshot_version=delivery.snapshot_version,
+            rows=delivery.rows,
+            quarantined=counts.quarantined + (taken.quarantined if taken else 0),
+            ties=counts.ties,
+            late=counts.late,
+            files=len(delivery.chunks),
+            bytes=delivery.bytes,
+            started_at=started,
+            seconds=self.clock.monotonic() - since,
+            table_id=self.heard[-1].table_id if self.heard else self.table_id or work.target.table_id(),
+            table_version=work.target.version() if counts.written.version is None else counts.written.version,
+            inserted=counts.written.inserted,
+            updated=counts.written.updated,
+            deleted=counts.written.deleted,
+            identity=identity(self.entity, self.load_pattern),
+            runtime=f"medallion {_version()}, Spark {work.target.spark.version}",
+            attempt=self.attempt,
+            dropped=taken.dropped if taken else 0,
+            rules=taken.unmet if taken else {},
+            accepted=taken is not None and taken.accepted,
+            expectations=applied.spelled(self.entity.expectations) if taken else None,
         )
+        applied.write(work.applied, row)
+        self.heard.append(row)
 
 
 def _version() -> str:

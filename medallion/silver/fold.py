@@ -22,7 +22,7 @@ ORIGIN, BATCH, TABLE, JOURNAL = "__origin", 0, 1, 2
 """Where an event comes from. At the same position the journal's copy wins over the table's over the batch's: they are one event."""
 OLD_END = "__old_end"
 """Of an event that the table shows: the end of the row that shows it."""
-START, END, EXACT, SHOWN, LATE, TIES, DELETES = "__start", "__end", "__exact", "__shown", "__late", "__ties", "__deletes"
+START, END, EXACT, SHOWN, LATE, TIES = "__start", "__end", "__exact", "__shown", "__late", "__ties"
 
 
 def rank(tie: Tie) -> list[Column]:
@@ -52,11 +52,9 @@ def newest(events: DataFrame, *, keys: Sequence[str], tie: Tie) -> DataFrame:
 
 
 def sequences(events: DataFrame, *, keys: Sequence[str], values: Sequence[str]) -> DataFrame:
-    """One row a key and sequence: the keys, ``__deletes`` (bigint) and ``__ties`` (1 where its events differ in content, else 0)."""
+    """One row a key and sequence: the keys, and ``__ties`` (1 where its events differ in content, else 0)."""
     said = content([name for name in values if name not in keys])
-    return events.groupBy(*[col(name) for name in keys], col(SEQUENCE)).agg(
-        F.sum(col(DELETE).cast("long")).alias(DELETES), (F.min(said) != F.max(said)).cast("int").alias(TIES)
-    )
+    return events.groupBy(*[col(name) for name in keys], col(SEQUENCE)).agg((F.min(said) != F.max(said)).cast("int").alias(TIES))
 
 
 def history(events: DataFrame, *, keys: Sequence[str], values: Sequence[str], tracked: Sequence[str], tie: Tie) -> DataFrame:

@@ -14,15 +14,30 @@ from medallion.errors import ConfigError, ExpectationError, Problem, QuarantineL
 from medallion.gate import checksum
 from medallion.gate.expect import require_conditions, unmet
 from medallion.gate.quarantine import DROPPED
-from medallion.silver.events import POSITION, REASON, TRUNCATE, col, events, marked, normalized, require_columns
+from medallion.silver.events import (
+    DELETE,
+    POSITION,
+    REASON,
+    SEQUENCE,
+    TRUNCATE,
+    col,
+    events,
+    marked,
+    normalized,
+    require_columns,
+    value_columns,
+)
+from medallion.silver.fold import content
 from medallion.silver.landed import NOT_FOUND, Delivery, Landed
 from medallion.silver.quarantine import set_aside
+from medallion.silver.span import Span, ordered, span
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from medallion.silver.models.tables import Tables
 
+_ENDS = {"least": F.min, "greatest": F.max}
 _DATA_EXCEPTION = "22"
 """SQLSTATE class of an expression that a value makes impossible, such as a cast or a division."""
 
@@ -40,10 +55,15 @@ class Intake:
     """Rows that do not meet it, by expectation."""
     accepted: bool
     """Whether these are more rows in the quarantine than the limit allows."""
+    span: Span
+    """Of the keys of the events."""
+    ties: int
+    deletes: int
+    """Sequences that are contested, and events that delete; 0 where they were not asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Counts:
+class Counted:
     """Of one pass over the rows; positions are (log version, chunk, row) of the first row, where an error may have to name it."""
 
     rows: int
@@ -52,6 +72,9 @@ class _Counts:
     unmet: Mapping[str, int]
     first_quarantined: tuple[int, int, int] | None
     first_unmet: Mapping[str, tuple[int, int, int]]
+    span: Span
+    ties: int
+    deletes: int
 
 
 def take(
@@ -63,12 +86,14 @@ def take(
     check: Literal["full", "size", "none"],
     so_far: Callable[[], tuple[int, int]],
     accept_quarantine: bool = False,
+    by_sequence: bool = False,
 ) -> Intake:
     """The events of a delivery that has chunks; its other rows are in the quarantine.
 
-    *so_far* gives the rows that the batches of the promotion took before this one, and those of them in the quarantine; it is asked
-    where the limit may be reached. Raises ChecksumError, ChainError, ConfigError, ExpectationError, QuarantineLimitError, or
-    StateError where files hold other rows than the log lists; nothing is published then, and nothing set aside.
+    *by_sequence*: ties and deletes are counted as well, which takes a shuffle. *so_far* gives the rows that the batches of the promotion
+    took before this one, and those of them in the quarantine; it is asked where the limit may be reached. Raises ChecksumError, ChainError,
+    ConfigError, ExpectationError, QuarantineLimitError, or StateError where files hold other rows than the log lists; nothing is published
+    then, and nothing set aside.
     """
     try:
         files = {landed.path(p): checksum.Expected(bytes=p.chunk.file.bytes, sha256=p.chunk.file.sha256) for p in delivery.chunks}
@@ -77,7 +102,7 @@ def take(
         require_columns(rows, entity)
         require_conditions(rows, entity.expectations, path=f"silver.{entity.entity}")
         known = marked(rows, entity)
-        counts = _counted(known, entity)
+        counts = counted(known, entity, by_sequence=by_sequence)
     except AnalysisException as error:
         missing = landed.missing(delivery.chunks) if error.getCondition() == NOT_FOUND else None
         if missing is None:
@@ -100,26 +125,46 @@ def take(
         dropped=counts.dropped,
         unmet=counts.unmet,
         accepted=accepted,
+        span=counts.span,
+        ties=counts.ties,
+        deletes=counts.deletes,
     )
 
 
-def _counted(known: DataFrame, entity: Entity) -> _Counts:
-    """Everything that is counted of the rows, in one action."""
+def counted(known: DataFrame, entity: Entity, *, by_sequence: bool) -> Counted:
+    """Everything that is counted of the rows, in one action: each by itself, or *by_sequence* those of a key and sequence together."""
     place = F.struct(*[col(name) for name in POSITION])
-    aside = col(REASON).isNotNull() & (col(REASON) != DROPPED)
+    is_event = col(REASON).isNull()
+    aside = ~is_event & (col(REASON) != DROPPED)
     is_row = ~col(TRUNCATE) if TRUNCATE in known.columns else F.lit(True)
     misses = {rule.name: is_row & unmet(rule) for rule in entity.expectations}
-    measures = {
+    totals = {
         "rows": F.count("*"),
         "quarantined": F.count(F.when(aside, 1)),
         "dropped": F.count(F.when(col(REASON) == DROPPED, 1)),
         **{f"unmet {name}": F.count(F.when(missed, 1)) for name, missed in misses.items()},
-        **{f"first {rule.name}": F.min(F.when(misses[rule.name], place)) for rule in entity.expectations if rule.action == "fail"},
     }
+    firsts = {f"first {rule.name}": F.min(F.when(misses[rule.name], place)) for rule in entity.expectations if rule.action == "fail"}
     if entity.max_quarantined is not None:
-        measures["first"] = F.min(F.when(aside, place))
+        firsts["first"] = F.min(F.when(aside, place))
+    told, is_told, frame = {name: col(name) for name in ordered(entity.keys, known.schema)}, is_event, known
+    if by_sequence:
+        values = [name for name in value_columns(known.columns, entity) if name not in entity.keys]
+        counts = is_event & ~col(DELETE) if entity.deletes == "ignore" else is_event
+        said = F.when(counts, content(values))
+        totals["deletes"] = F.count(F.when(counts & col(DELETE), 1))
+        totals["ties"] = (F.min(said) != F.max(said)).cast("int")
+        place_of = {name: f"key {number}" for number, name in enumerate(entity.keys)}
+        measured = {**totals, **firsts, "is told": F.max(is_event)}
+        frame = known.groupBy(*[col(name).alias(alias) for name, alias in place_of.items()], col(SEQUENCE)).agg(
+            *[measure.alias(name) for name, measure in measured.items()]
+        )
+        totals, firsts = {name: F.sum(col(name)) for name in totals}, {name: F.min(col(name)) for name in firsts}
+        told, is_told = {name: col(place_of[name]) for name in told}, col("is told")
+    spans = {f"{end} {name}": one(F.when(is_told, key)).cast("string") for name, key in told.items() for end, one in _ENDS.items()}
+    measures = {**totals, **firsts, **spans}
     try:
-        found: dict[str, Any] = known.agg(*[measure.alias(name) for name, measure in measures.items()]).collect()[0].asDict()
+        found: dict[str, Any] = frame.agg(*[measure.alias(name) for name, measure in measures.items()]).collect()[0].asDict()
     except PySparkException as error:
         if not (error.getSqlState() or "").startswith(_DATA_EXCEPTION):
             raise
@@ -133,17 +178,20 @@ def _counted(known: DataFrame, entity: Entity) -> _Counts:
             ]
         ) from None
     first = {name.removeprefix("first "): place for name, place in found.items() if name.startswith("first ") and place is not None}
-    return _Counts(
-        rows=found["rows"],
-        quarantined=found["quarantined"],
-        dropped=found["dropped"],
-        unmet={name: found[f"unmet {name}"] for name in misses},
+    return Counted(
+        rows=found["rows"] or 0,
+        quarantined=found["quarantined"] or 0,
+        dropped=found["dropped"] or 0,
+        unmet={name: found[f"unmet {name}"] or 0 for name in misses},
         first_quarantined=None if found.get("first") is None else tuple(found["first"]),
         first_unmet={name: tuple(place) for name, place in first.items()},
+        span=span({name: (found[f"least {name}"], found[f"greatest {name}"]) for name in told}, known.schema),
+        ties=found.get("ties") or 0,
+        deletes=found.get("deletes") or 0,
     )
 
 
-def _refuse_unmet(counts: _Counts, entity: Entity, where: str) -> None:
+def _refuse_unmet(counts: Counted, entity: Entity, where: str) -> None:
     """Raises ExpectationError for the first rule that says so. No value is shown: it may be a secret."""
     for rule in entity.expectations:
         if rule.action == "fail" and counts.unmet[rule.name]:
@@ -154,7 +202,7 @@ def _refuse_unmet(counts: _Counts, entity: Entity, where: str) -> None:
             )
 
 
-def _is_over(counts: _Counts, entity: Entity, so_far: Callable[[], tuple[int, int]]) -> bool:
+def _is_over(counts: Counted, entity: Entity, so_far: Callable[[], tuple[int, int]]) -> bool:
     """Whether the promotion has more rows in the quarantine than the limit allows, with those of this batch."""
     if entity.max_quarantined is None or not counts.quarantined:
         return False
@@ -162,7 +210,7 @@ def _is_over(counts: _Counts, entity: Entity, so_far: Callable[[], tuple[int, in
     return entity.max_quarantined.is_exceeded(quarantined + counts.quarantined, of=rows + counts.rows)
 
 
-def _refuse_quarantine(counts: _Counts, entity: Entity, where: str) -> None:
+def _refuse_quarantine(counts: Counted, entity: Entity, where: str) -> None:
     assert counts.first_quarantined is not None, "rows are counted, so one of them is the first"
     by_rule = ", ".join(f"{counts.unmet[rule.name]} by {rule.name}" for rule in entity.expectations if rule.action == "quarantine")
     raise QuarantineLimitError(

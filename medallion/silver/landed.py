@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
@@ -61,6 +61,8 @@ class Landed:
 
     spark: SparkSession
     root: str
+    known: Mapping[int, Stored] = field(default_factory=dict)
+    """Entries that were read before, by version, the chain between them checked."""
 
     def exists(self, relative: str) -> bool:
         """Whether there is a file at a path below the table's folder."""
@@ -81,6 +83,9 @@ class Landed:
 
     def entries(self, first: int, last: int, *, prev_sha256: str | None = None) -> list[Stored]:
         """The entries *first* to *last*, both included, their chain checked."""
+        known = [self.known[version] for version in range(first, last + 1) if version in self.known] if self.known else []
+        if known and len(known) == last + 1 - first and prev_sha256 in (None, known[0].entry.prev_sha256):
+            return known
         return read(self._fetch, first, last, prev_sha256=prev_sha256, name=lambda version: f"{self.root}/{entry_name(version)}")
 
     def _fetch(self, versions: Sequence[int]) -> Mapping[int, bytes]:

@@ -11,7 +11,7 @@ from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
 from medallion.silver.batch import tables
 from medallion.silver.claims import acquire, release
-from medallion.silver.promote import place
+from medallion.silver.home import place
 from medallion.silver.publish import layout_for
 from medallion.storage.filesystem import FileSystem
 

@@ -28,11 +28,13 @@ _MISSING = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """Rows that a MERGE wrote."""
+    """Rows that a commit wrote."""
 
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    version: int | None = None
+    """Of the commit, where it is known already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,10 @@ class DeltaTable:
         if there is None:
             self._create(self.spark.createDataFrame([], schema), unless_there=True)
             return schema
+        return self.widen(there, schema)
+
+    def widen(self, there: DataFrame, schema: StructType) -> StructType:
+        """The table, of which *there* was read, has at least the columns of *schema*; returns its schema. Raises ChangedTableError."""
         known = {field.name: field for field in there.schema.fields}
         # Spelled, not compared: whether a field may be null is no difference of type.
         changed = [
@@ -121,7 +127,8 @@ class DeltaTable:
     def create(self, rows: DataFrame) -> Written:
         """The table is made of *rows*, in its layout, by one commit; an error of Spark's where somebody else made it meanwhile."""
         self._create(rows, unless_there=False)
-        return Written(inserted=int(self._newest_commit()["operationMetrics"].get("numOutputRows", 0)))
+        commit = self._newest_commit()
+        return Written(inserted=int(commit["operationMetrics"].get("numOutputRows", 0)), version=int(commit["version"]))
 
     def become(self, rows: DataFrame) -> None:
         """The table is *rows*, with their columns and in its layout, whatever it was before: by one commit, or not at all."""
@@ -136,7 +143,12 @@ class DeltaTable:
                 raise ConfigError([Problem(path=key, message=message)])
         if self.layout == UNSAID and not is_name(self.path) and not replaces:
             # Not "ignore": a session remembers a table whose folder was removed, and would ignore that it is not there.
-            rows.write.format("delta").mode("append" if unless_there else "error").save(self.path)
+            try:
+                rows.write.format("delta").mode("append" if unless_there else "error").save(self.path)
+            except AnalysisException as error:
+                if unless_there or error.getCondition() != "DELTA_PATH_EXISTS" or self.frame() is not None:
+                    raise
+                rows.write.format("delta").mode("append").save(self.path)
             return
         create = "CREATE OR REPLACE TABLE" if replaces else "CREATE TABLE IF NOT EXISTS" if unless_there else "CREATE TABLE"
         clauses = [f"{create} {self.name} USING delta"]
@@ -199,8 +211,11 @@ class DeltaTable:
             for field in there.schema.fields
         ]
         rows.select(*columns).writeTo(self.name).overwrite(where)
-        told = self._newest_commit()["operationMetrics"]
-        return Written(inserted=int(told.get("numOutputRows", 0)), deleted=int(told.get("numDeletedRows", 0)))
+        commit = self._newest_commit()
+        told = commit["operationMetrics"]
+        return Written(
+            inserted=int(told.get("numOutputRows", 0)), deleted=int(told.get("numDeletedRows", 0)), version=int(commit["version"])
+        )
 
     def version(self) -> int:
         """The newest version of the Delta log."""

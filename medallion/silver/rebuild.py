@@ -17,8 +17,8 @@ from medallion.silver import applied
 from medallion.silver.audit import audit
 from medallion.silver.batch import tables
 from medallion.silver.claims import acquire, release
-from medallion.silver.home import is_name, layout_of
-from medallion.silver.promote import SWAPPING, Place, place, promote
+from medallion.silver.home import Place, is_name, layout_of, place
+from medallion.silver.promote import SWAPPING, promote
 from medallion.silver.promoted import Promoted
 from medallion.silver.publish import DeltaTable, layout_for
 from medallion.silver.receipt import Shelf

@@ -13,7 +13,7 @@ from datetime import date, timezone
 
 import msgspec
 
-from medallion.bronze.entry import RunCompleted
+from medallion.bronze.entry import ChunkEntry, RunCompleted
 from medallion.bronze.log import LogReader, Stored
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
@@ -34,6 +34,13 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot: the version of its ``run_completed``, and its logical time as the log spells it."""
+
+    version: int
+    logical_date: str
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Everything up to *version* of the log, whose entry has the hash *sha256*, is in the table, and *rows* are in it."""
 
@@ -45,6 +52,18 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing was delivered yet that makes a table."""
     applied: Commit | None
     rows: int
+    table_id: str | None = None
+    """The id that Delta gave the table. None: there is no table, or the receipt is of an older version."""
+    snapshot: Snapshot | None = None
+    """The newest that is in the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class News:
+    """A receipt that holds but for the *entries* of the log, their chain checked, that came after it."""
+
+    receipt: Receipt
+    entries: tuple[Stored, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +81,7 @@ class Shelf:
         """Whether receipts are kept for this entity: a table in a catalog has no place that we know, exports have a state of their own."""
         return not is_name(table_of(pipeline, entity)) and not entity.exports
 
-    def write(self, version: int, sha256: str, rows: int) -> None:
+    def write(self, version: int, sha256: str, rows: int, *, table_id: str | None = None, snapshot: Snapshot | None = None) -> None:
         """A receipt for what is true now: the log is in the table up to *version*, and the table has *rows* rows."""
         receipt = Receipt(
             settings=self._settings(),
@@ -71,14 +90,32 @@ class Shelf:
             target=_listed(self.silver, self._table),
             applied=_listed(self.state, self._part("applied")),
             rows=rows,
+            table_id=table_id,
+            snapshot=snapshot,
         )
         self._put(receipt)
+
+    def table_version(self) -> int:
+        """The newest version of the table; -1 where there is none."""
+        newest = _newest(self.silver, self._table)
+        return -1 if newest is None else newest
 
     def standing(self) -> Receipt | None:
         """The receipt, moved to the newest entry of the log, if nothing that was delivered since is missing from the table.
 
         None: there is none, or something has moved and must be looked at.
         """
+        news = self.news()
+        if news is None or self._delivers(news.entries):
+            return None
+        receipt = news.receipt
+        if news.entries:
+            receipt = msgspec.structs.replace(receipt, version=news.entries[-1].version, sha256=news.entries[-1].sha256)
+            self._put(receipt)
+        return receipt
+
+    def news(self) -> News | None:
+        """The receipt and what the log holds since, if neither table nor configuration has moved. None: something must be looked at."""
         try:
             receipt = msgspec.json.decode(self.state.read(self._path), type=Receipt)
         except (NotFoundError, msgspec.MsgspecError):
@@ -91,12 +128,12 @@ class Shelf:
             fresh = self._since(receipt)
         except (ChainError, LogEntryError, NewerFormatError):  # the promotion says what is wrong, and of which file
             return None
-        if fresh is None or self._delivers(fresh):
-            return None
-        if fresh:
-            receipt = msgspec.structs.replace(receipt, version=fresh[-1].version, sha256=fresh[-1].sha256)
-            self._put(receipt)
-        return receipt
+        return None if fresh is None else News(receipt=receipt, entries=tuple(fresh))
+
+    def schemas(self, entries: Sequence[Stored]) -> tuple[Stored, ...]:
+        """The entries of the log that say which columns the chunks of *entries* have."""
+        named = {chunk.schema_id for one in entries if isinstance(one.entry, ChunkEntry) for chunk in one.entry.chunks}
+        return tuple(self._log.one(version) for version in sorted(named - {one.version for one in entries}))
 
     def _since(self, receipt: Receipt) -> list[Stored] | None:
         """The entries of the log after the receipt's; None where the receipt is of another log."""
@@ -159,13 +196,17 @@ def _commit(table: str, version: int) -> str:
     return f"{table}/_delta_log/{version:020d}.json"
 
 
+def _newest(fs: FileSystem, table: str) -> int | None:
+    """The newest version of the Delta table in a folder; None where there is no table."""
+    names = [file.path.rsplit("/", 1)[-1] for file in fs.files(f"{table}/_delta_log")]
+    return max((int(name[:20]) for name in names if len(name) == 25 and name.endswith(".json") and name[:20].isdigit()), default=None)
+
+
 def _listed(fs: FileSystem, table: str) -> Commit | None:
     """The newest commit of the Delta table in a folder; None where there is no table."""
-    names = [file.path.rsplit("/", 1)[-1] for file in fs.files(f"{table}/_delta_log")]
-    versions = [int(name[:20]) for name in names if len(name) == 25 and name.endswith(".json") and name[:20].isdigit()]
-    if not versions:
+    newest = _newest(fs, table)
+    if newest is None:
         return None
-    newest = max(versions)
     return Commit(version=newest, sha256=hashlib.sha256(fs.read(_commit(table, newest))).hexdigest())
 
 

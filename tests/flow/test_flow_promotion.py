@@ -19,7 +19,8 @@ from medallion.config.load import load
 from medallion.events import nobody
 from medallion.failpoint import VARIABLE
 from medallion.silver.audit import audit
-from medallion.silver.promote import place, promote
+from medallion.silver.home import place
+from medallion.silver.promote import promote
 from medallion.stop import StopFlag
 from medallion.storage.registry import open_filesystem
 from medallion.testing.lake import BronzeTable

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.sql import functions as F
 
 from medallion.clock import SystemClock
 from medallion.config.pipeline import Pipeline
@@ -20,9 +21,13 @@ from medallion.events import Noticed
 from medallion.silver import batch as batches_of
 from medallion.silver.audit import audit
 from medallion.silver.batch import tables
+from medallion.silver.events import REASON
+from medallion.silver.home import place
+from medallion.silver.intake import counted
 from medallion.silver.models import ledger
 from medallion.silver.models.tables import EVENT, Tables
-from medallion.silver.promote import place, promote
+from medallion.silver.promote import promote
+from medallion.silver.span import ANYTHING
 from medallion.stop import StopFlag
 from medallion.storage.registry import open_filesystem
 from medallion.testing.fold import Event, by_key, contested, current, history, merged
@@ -81,7 +86,9 @@ def apply(spark: SparkSession, folder: Path, entity: Entity, batches: Sequence[S
     """The tables after the batches, in order."""
     work = tables(spark, target=f"{folder}/table", state=f"{folder}/state")
     for batch in batches:
-        ledger.apply(frame(spark, batch, entity), work, entity)
+        events = frame(spark, batch, entity)
+        counts = counted(events.withColumn(REASON, F.lit(None).cast("string")), entity, by_sequence=False)
+        ledger.apply(events, work, entity, span=ANYTHING if entity.apply_as_truncates is not None else counts.span)
     return work
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
 from medallion.errors import SequenceTieError
 from medallion.silver.batch import tables
+from medallion.silver.events import REASON
+from medallion.silver.intake import counted
 from medallion.silver.models import current as current_model
 from medallion.silver.models import history as history_model
 from medallion.silver.models.tables import EVENT, Tables
@@ -43,9 +46,13 @@ def entity(model: str, **options: Any) -> Entity:
 def apply(spark: SparkSession, folder: Path, told: Entity, batches: Sequence[Sequence[Event]]) -> Tables:
     """The tables after the batches, in order."""
     work = tables(spark, target=f"{folder}/table", state=f"{folder}/state")
-    model: Callable[..., Any] = history_model.apply if told.model == "scd_type_2" else current_model.apply
     for batch in batches:
-        model(frame(spark, batch), work, told)
+        events = frame(spark, batch)
+        counts = counted(events.withColumn(REASON, F.lit(None).cast("string")), told, by_sequence=told.model != "scd_type_2")
+        if told.model == "scd_type_2":
+            history_model.apply(events, work, told, span=counts.span)
+        else:
+            current_model.apply(events, work, told, ties=counts.ties, deletes=counts.deletes, span=counts.span)
     return work
 
 

@@ -35,7 +35,8 @@ from medallion.silver.audit import audit
 from medallion.silver.batch import tables
 from medallion.silver.claims import acquire
 from medallion.silver.export import Exporter
-from medallion.silver.promote import place, promote
+from medallion.silver.home import place
+from medallion.silver.promote import promote
 from medallion.silver.promoted import Promoted
 from medallion.silver.receipt import Shelf
 from medallion.stop import StopFlag
@@ -290,6 +291,46 @@ def test_a_change_by_others_is_noticed(lake: Lake) -> None:
     heard: list[Any] = []
     lake.promote(CURRENT, listener=heard.append)
     assert any(isinstance(event, Noticed) and "DELETE" in event.sentence for event in heard)
+
+
+@pytest.mark.parametrize("told", [CURRENT, HISTORY], ids=["current", "history"])
+def test_a_promotion_goes_on_from_its_receipt(lake: Lake, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody else has touched the table nothing is asked of it: rows are those that there were and what the batches did."""
+    shelf = lake.shelf(told)
+    lake.bronze.run([row(1, "a", 10), row(2, "a", 10), row(3, "a", 10)])
+    assert lake.promote(told, shelf=shelf).table_rows == 3
+    with monkeypatch.context() as patched:
+        patched.setattr("medallion.silver.promote.plan", None)
+        lake.bronze.run([row(1, "b", 20), row(2, None, 20, "D"), row(4, "a", 20)])
+        lake.bronze.run([row(5, "a", 30)])
+        done = lake.promote(told, shelf=shelf, run={"batch": {"max_files": 1}})
+        assert (done.batches, done.rows, done.table_rows) == (2, 4, len(lake.rows(told)))
+        assert lake.promote(told, shelf=shelf).batches == 0
+    assert lake.audit(told) == (5, 0)
+    lake.spark.sql(f"DELETE FROM delta.`{lake.target(told['entity'])}` WHERE id = 5")
+    lake.bronze.run([row(6, "a", 40)])
+    heard: list[Any] = []
+    done = lake.promote(told, shelf=shelf, listener=heard.append)
+    assert done.table_rows == len(lake.rows(told))
+    assert any(isinstance(event, Noticed) and "DELETE" in event.sentence for event in heard)
+
+
+def test_a_key_that_is_deleted_again_and_again_stays_dead(lake: Lake) -> None:
+    """Each delete that outranks what is remembered is remembered too; the highest counts, in whatever order they came."""
+    for events in (
+        [row(1, "a", 10)],
+        [row(1, None, 20, "D")],
+        [row(1, "b", 30)],
+        [row(1, None, 40, "D")],
+        [row(1, "c", 35)],
+        [row(1, None, 15, "D")],
+    ):
+        lake.bronze.run(events, [row(2, "z", events[0]["s"])])
+        lake.promote(CURRENT)
+    assert lake.rows(CURRENT) == [(2, "z", 40)]
+    assert lake.audit(CURRENT) == (2, 0)
+    lake.promote(CURRENT, replay=True)
+    assert lake.rows(CURRENT) == [(2, "z", 40)]
 
 
 def test_a_changed_model_or_key_on_a_live_table_is_refused(lake: Lake) -> None:

@@ -9,68 +9,62 @@ from pyspark.sql import functions as F
 from medallion.config.silver import Entity
 from medallion.failpoint import failpoint
 from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col
-from medallion.silver.fold import DELETES, TIES, newest, sequences
+from medallion.silver.fold import TIES, newest, sequences
 from medallion.silver.models.tables import EVENT, OF_EVENT, Counts, Tables, event_columns, keys_in_table, published
 from medallion.silver.models.ties import refuse
 from medallion.silver.publish import Written, equal, insert_all, set_all
+from medallion.silver.span import ANYTHING, Span
 from medallion.spark import held
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+_GRAVE, _TOLD = "__grave", "__told"
 
-def apply(events: DataFrame, tables: Tables, entity: Entity) -> Counts:
+
+def apply(events: DataFrame, tables: Tables, entity: Entity, *, ties: int, deletes: int, span: Span = ANYTHING) -> Counts:
     """The table shows ``current(key)`` of all events so far, these included.
 
     A row gives way only to an event of higher rank, and so does a tombstone; both are written in an order in which a crash between
-    them leaves nothing that the same batch does not complete. Raises SequenceTieError under ``on_sequence_tie: error``.
+    them leaves nothing that the same batch does not complete. *ties* are the sequences that differ in content, *deletes* the events that
+    delete, and *span* has all their keys. Raises SequenceTieError under ``on_sequence_tie: error``.
     """
     values = [name for name in events.columns if name not in MARKS]
-    told = sequences(events, keys=entity.keys, values=values)
-    ties, deletes = (int(total or 0) for total in told.agg(F.sum(TIES), F.sum(DELETES)).collect()[0])
-    won = newest(events, keys=entity.keys, tie=entity.on_sequence_tie)
+    won = newest(events, keys=entity.keys, tie=entity.on_sequence_tie).withColumn(_TOLD, F.lit(False))
     buried = tables.tombstones.frame()
     if buried is not None:
-        won = _not_buried(won, buried, entity)
-    source = won.select(*published(values, entity), *event_columns(entity), col(DELETE))
+        won = _not_buried(won, span.of(_graves(buried, entity)), entity)
+    shown = [*published(values, entity), *event_columns(entity), col(DELETE)]
     if entity.on_sequence_tie == "error":
-        _refuse_ties(told, source, tables, entity, ties)
+        told = sequences(events, keys=entity.keys, values=values)
+        _refuse_ties(told, won.select(*shown), tables, entity, ties)
     if not deletes:  # one use of the source alone: Delta holds it itself where it must
         failpoint("batch.journal")
-        return Counts(ties=ties, written=_publish(source, tables, entity))
-    with held(source) as batch:
-        graves = batch.where(col(DELETE)).select(*[col(name) for name in keys_in_table(entity)], col(EVENT))
-        _bury(graves, tables, entity)
+        return Counts(ties=ties, written=_publish(won.select(*shown), tables, entity, span))
+    with held(won.select(*shown, col(_TOLD))) as batch:
+        # A delete that outranks the grave of its key is added beside it, and the latest counts: a MERGE would take longer than the table's.
+        graves = batch.where(col(DELETE) & ~col(_TOLD)).select(*[col(name) for name in keys_in_table(entity)], col(EVENT))
+        if buried is not None:
+            tables.tombstones.widen(buried, graves.schema)  # nothing to add; a type that has changed is refused
+        tables.tombstones.append(graves)
         failpoint("batch.journal")
-        return Counts(ties=ties, written=_publish(batch, tables, entity))
+        return Counts(ties=ties, written=_publish(batch.drop(_TOLD), tables, entity, span))
 
 
-def _publish(source: DataFrame, tables: Tables, entity: Entity) -> Written:
-    if tables.target.frame() is None:  # a MERGE into nothing takes twice as long, for the same rows
+def _publish(source: DataFrame, tables: Tables, entity: Entity, span: Span) -> Written:
+    there = tables.target.frame()
+    if there is None:  # a MERGE into nothing takes twice as long, for the same rows
         return tables.target.create(source.where(~col(DELETE)).drop(DELETE))
-    schema = tables.target.ensure(source.drop(DELETE).schema)
+    schema = tables.target.widen(there, source.drop(DELETE).schema)
     columns = [field.name for field in schema.fields if field.name in source.columns]
     newer = _outranks(entity)
     return tables.target.merge(
         source,
-        on=equal(keys_in_table(entity)),
+        on=f"{equal(keys_in_table(entity))} AND {span.sql(alias='t', rename=entity.rename)}",
         clauses=[
             f"WHEN MATCHED AND {newer} AND s.{DELETE} THEN DELETE",
             f"WHEN MATCHED AND {newer} THEN {set_all(columns)}",
             f"WHEN NOT MATCHED AND NOT s.{DELETE} THEN {insert_all(columns)}",
-        ],
-    )
-
-
-def _bury(graves: DataFrame, tables: Tables, entity: Entity) -> None:
-    keys = keys_in_table(entity)
-    tables.tombstones.ensure(graves.schema)
-    tables.tombstones.merge(
-        graves,
-        on=equal(keys),
-        clauses=[
-            f"WHEN MATCHED AND s.{EVENT} > t.{EVENT} THEN {set_all([EVENT])}",
-            f"WHEN NOT MATCHED THEN {insert_all([*keys, EVENT])}",
         ],
     )
 
@@ -86,18 +80,24 @@ def _outranks(entity: Entity) -> str:
     return f"{ranked('s', f's.{DELETE}')} > {ranked('t', 'false')}"
 
 
-def _not_buried(won: DataFrame, tombstones: DataFrame, entity: Entity) -> DataFrame:
-    """The winning events that no tombstone outranks."""
-    grave = tombstones.select(
-        *[col(shown).alias(name) for name, shown in zip(entity.keys, keys_in_table(entity), strict=True)], col(EVENT).alias("__grave")
-    )
+def _graves(tombstones: DataFrame, entity: Entity) -> DataFrame:
+    """Each key that was deleted, as Bronze calls it, with its latest delete."""
+    keys = [col(shown).alias(name) for name, shown in zip(entity.keys, keys_in_table(entity), strict=True)]
+    return tombstones.select(*keys, col(EVENT).alias(_GRAVE))
+
+
+def _not_buried(won: DataFrame, graves: DataFrame, entity: Entity) -> DataFrame:
+    """The winning events that no grave outranks; ``__told`` is true of those that a grave is of."""
     position = [col(name) for name in POSITION]
-    deleted = [F.col(f"__grave.{name}") for name in ("version", "chunk", "row")]
+    latest = graves.groupBy(*[col(name) for name in entity.keys]).agg(F.max(_GRAVE).alias(_GRAVE))
+    deleted = [F.col(f"{_GRAVE}.{name}") for name in ("version", "chunk", "row")]
+    event = F.struct(col(SEQUENCE), *position)
+    grave = F.struct(F.col(f"{_GRAVE}.sequence"), *deleted)
+    beaten = grave > event
     if entity.on_sequence_tie == "delete_wins":
-        beaten = F.struct(F.col("__grave.sequence"), F.lit(True), *deleted) > F.struct(col(SEQUENCE), col(DELETE), *position)
-    else:
-        beaten = F.struct(F.col("__grave.sequence"), *deleted) > F.struct(col(SEQUENCE), *position)
-    return won.join(grave, list(entity.keys), "left").where(F.coalesce(~beaten, F.lit(True))).drop("__grave")
+        beaten = F.struct(F.col(f"{_GRAVE}.sequence"), F.lit(True), *deleted) > F.struct(col(SEQUENCE), col(DELETE), *position)
+    both = won.join(latest, list(entity.keys), "left").where(F.coalesce(~beaten, F.lit(True)))
+    return both.withColumn(_TOLD, F.coalesce(grave == event, F.lit(False))).drop(_GRAVE)
 
 
 def _refuse_ties(told: DataFrame, batch: DataFrame, tables: Tables, entity: Entity, ties: int) -> None:

@@ -92,9 +92,11 @@ def apply(events: DataFrame, tables: Tables, entity: Entity, slice_: Slice) -> C
     rows = events.withColumn(SEQUENCE, sequence).select(
         *published(values, entity), *[value.alias(name) for name, value in slice_.columns.items()], *event_columns(entity)
     )
-    tables.target.ensure(rows.schema)
+    there = tables.target.frame()
+    if there is not None:
+        tables.target.widen(there, rows.schema)
     failpoint("batch.journal")
-    return Counts(written=tables.target.replace(rows, where=slice_.where))
+    return Counts(written=tables.target.create(rows) if there is None else tables.target.replace(rows, where=slice_.where))
 
 
 def clear(tables: Tables, slice_: Slice) -> Counts:
