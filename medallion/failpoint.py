@@ -18,6 +18,7 @@ NAMES = (
     "entry.before",  # before an entry is put
     "entry.after",  # after an entry is put
     "batch.before",  # before a micro-batch writes anything
+    "batch.quarantine",  # after the rows that are set aside
     "batch.journal",  # after the journal or the tombstones
     "batch.target",  # after the table
     "batch.applied",  # after `applied`, before the checkpoint's commit

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
 from medallion.errors import ConfigError, ExpectationError, Problem, QuarantineLimitError, StateError
+from medallion.failpoint import failpoint
 from medallion.gate import checksum
 from medallion.gate.expect import require_conditions, unmet
 from medallion.gate.quarantine import DROPPED
@@ -117,6 +118,7 @@ def take(
         _refuse_quarantine(counts, entity, where)
     if counts.quarantined:
         set_aside(tables.quarantine, known.where(col(REASON).isNotNull() & (col(REASON) != DROPPED)))
+        failpoint("batch.quarantine")
     left_out = counts.quarantined + counts.dropped
     return Intake(
         events=events(known, entity),

@@ -49,10 +49,10 @@ def configuration(folder: Path, lake: Path, model: str) -> Path:
             "bronze": {"system": "s", "table": "t", "load_pattern": "cdc"},
             "model": model,
             "keys": ["id"],
-            "sequence_by": ["s"],
-            "apply_as_deletes": "op = 'D'",
         },
     }
+    if model != "periodic_snapshot":
+        told["silver"] |= {"sequence_by": ["s"], "apply_as_deletes": "op = 'D'"}
     lake.mkdir(parents=True, exist_ok=True)
     path = lake / "p.yaml"
     path.write_text(yaml.safe_dump(told))
@@ -60,7 +60,14 @@ def configuration(folder: Path, lake: Path, model: str) -> Path:
 
 
 def events(batch: int) -> list[dict[str, Any]]:
-    """Events of forty keys: some continue, some are late, some are deletes."""
+    """Events of forty keys: some continue, some are late, some are deletes; and a row that has no key."""
+    return [
+        {"id": None, "v": "a", "s": batch, "op": "U"},
+        *_of_keys(batch),
+    ]
+
+
+def _of_keys(batch: int) -> list[dict[str, Any]]:
     return [
         {"id": key, "v": "abc"[(key + batch * (key % 3)) % 3], "s": 10 * batch + (-15 if key % 7 == 0 else key % 5), "op": op}
         for key in range(40)
@@ -75,11 +82,16 @@ def killed(config: Path, at: str) -> None:
     assert run.wait(timeout=300) == -signal.SIGKILL, f"not killed at {at}"
 
 
+def written(target: Path) -> int:
+    """Data files of a table, committed or not."""
+    return sum("_delta_log" not in path.parts for path in target.rglob("*.parquet"))
+
+
 def killed_inside_the_merge(config: Path, target: Path) -> None:
     """A promotion that dies when the MERGE has written a data file and not yet committed it."""
     run = subprocess.Popen([str(MEDALLION), "promote", str(config), "--quiet"], start_new_session=True)
-    files, commits = len(list(target.glob("*.parquet"))), len(list((target / "_delta_log").glob("*.json")))
-    while run.poll() is None and len(list(target.glob("*.parquet"))) == files:
+    files, commits = written(target), len(list((target / "_delta_log").glob("*.json")))
+    while run.poll() is None and written(target) == files:
         pass
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait(timeout=60) == -signal.SIGKILL
@@ -96,15 +108,30 @@ def promoted(spark: SparkSession, config: Path) -> tuple[list[tuple[Any, ...]], 
     return sorted((tuple(row) for row in table.collect()), key=str), len(told.differences)
 
 
-def test_a_history_killed_at_every_failpoint_is_that_of_an_undisturbed_promotion(spark: SparkSession, tmp_path: Path) -> None:
-    """One lake, one kill a batch: before it, after the journal, inside the MERGE, after it, after `applied`."""
+EVERYWHERE = ("batch.before", "batch.quarantine", "batch.journal", "inside the MERGE", "batch.target", "batch.applied")
+MODELS = ("scd_type_1", "scd_type_2", "incremental_merge", "full_merge_dedupe", "periodic_snapshot")
+
+
+@pytest.mark.parametrize(
+    ("model", "points"),
+    [
+        pytest.param("scd_type_2", ("nowhere", "inside the MERGE"), id="scd_type_2-inside"),
+        *[pytest.param(model, EVERYWHERE, id=f"{model}-everywhere", marks=pytest.mark.thorough) for model in MODELS],
+    ],
+)
+def test_a_table_of_killed_promotions_is_that_of_an_undisturbed_one(
+    spark: SparkSession, tmp_path: Path, model: str, points: tuple[str, ...]
+) -> None:
+    """One lake, one kill a batch: before, between and inside its writes, and before the checkpoint's commit."""
     bronze = BronzeTable(root=tmp_path / "bronze", columns=dict(COLUMNS))
-    config = configuration(tmp_path, tmp_path / "killed", "scd_type_2")
+    config = configuration(tmp_path, tmp_path / "killed", model)
     target = tmp_path / "killed/silver/domain=default/entity=e/v1"
-    for batch, point in enumerate(("batch.before", "batch.journal", "inside the MERGE", "batch.target", "batch.applied"), start=1):
+    for batch, point in enumerate(points, start=1):
         bronze.run(events(batch), logical=datetime(2026, 1, batch, tzinfo=timezone.utc))
         if point.startswith("batch."):
             killed(config, point)
+        elif point == "nowhere":
+            promoted(spark, config)
         else:
             killed_inside_the_merge(config, target)
         if batch % 2 == 0:
@@ -112,7 +139,7 @@ def test_a_history_killed_at_every_failpoint_is_that_of_an_undisturbed_promotion
             assert differences == 0, f"after a kill at {point}"
     table, differences = promoted(spark, config)
     assert differences == 0
-    whole, _ = promoted(spark, configuration(tmp_path, tmp_path / "whole", "scd_type_2"))
+    whole, _ = promoted(spark, configuration(tmp_path, tmp_path / "whole", model))
     assert table == whole
 
 
