@@ -22,6 +22,11 @@ setup: .venv/.complete ## .venv with locked dependencies; brings uv where it is 
 .venv/.complete: uv.lock pyproject.toml
 	@scripts/setup.sh
 
+.venv/.jars: .venv/.complete
+	@echo "setup: the jars of the tests' Spark sessions"
+	@$(WITH_JAVA) $(PYTHON) -m medallion.testing.session
+	@touch $@
+
 connect: .venv-connect/.complete ## .venv-connect: the same with what Spark Connect asks for
 
 .venv-connect/.complete: uv.lock pyproject.toml
@@ -39,9 +44,9 @@ pull-the-plug: setup ## kills the job in mid-extraction and in mid-MERGE, runs i
 test-fast: setup ## the tests that need no Java and kill nothing (ARGS="-k name" for some of them)
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA)" --hypothesis-profile fast $(ARGS)
 
-test: setup connect ## all tests but the thorough ones: those without Java side by side, then the others
+test: setup connect .venv/.jars ## all tests but the thorough ones, two at a time: those without Java, then the others
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA) and not thorough" $(ARGS) $(OR_NONE)
-	$(WITH_JAVA) $(PYTHON) -m pytest -m "not ($(WITHOUT_JAVA)) and not thorough" $(ARGS)
+	$(WITH_JAVA) $(PYTHON) -m pytest -n 2 --dist loadfile -m "not ($(WITHOUT_JAVA)) and not thorough" $(ARGS)
 
 test-all: setup connect ## every test; takes more than an hour
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA)" $(ARGS) $(OR_NONE)

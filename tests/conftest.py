@@ -35,12 +35,9 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """The one session of the suite: local, small, with the jars of Delta and of all stores; or of a Spark Connect server, without a JVM."""
-    from medallion.jars import Needs
-    from medallion.spark import POSTGRESQL, REMOTE, session
-    from medallion.storage import abfs, s3a
-    from medallion.storage.location import Location
-    from medallion.storage.provider import Access
+    """The one session of the suite; of a Spark Connect server where that is asked for, without a JVM."""
+    from medallion.spark import REMOTE, session
+    from medallion.testing.session import suite
 
     if CONNECT:
         from medallion.testing.connect import connect_server
@@ -49,15 +46,7 @@ def spark() -> Iterator[SparkSession]:
             os.environ[REMOTE] = url  # for processes that tests start as well
             yield session("tests")
         return
-    stores = abfs.needs(Location.parse("abfs://none@none"), Access()) | s3a.needs(Location.parse("s3a://none"), Access())
-    needs = Needs(packages=(POSTGRESQL.package, *stores.packages), excluded=stores.excluded)
-    conf = {
-        "spark.sql.shuffle.partitions": "2",
-        "spark.driver.memory": "3g",
-        # Small work in a young JVM: what its second compiler and a collector of its own threads do is most of it, and for nothing.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    }
-    made = session("tests", master="local[2]", needs=needs, conf=conf)
+    made = suite()
     yield made
     made.stop()
 
