@@ -29,7 +29,10 @@ def run(monkeypatch: pytest.MonkeyPatch, *ends: MedallionError | None) -> list[A
             raise error
 
     monkeypatch.setattr(promote, "_query", query)
-    promote._run(SimpleNamespace(version="4.1.4"), None, [{"version": 1}, {"version": 2}], checkpoint="", stop=None)  # type: ignore[arg-type]
+    batch: Any = SimpleNamespace(load_pattern="cdc", heard=[])
+    session: Any = SimpleNamespace(version="4.1.4")
+    stop: Any = None
+    promote._run(session, batch, [{"version": 1}, {"version": 2}], checkpoint="", stop=stop)
     return started
 
 
