@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.spark
+@pytest.mark.thorough
 def test_samples_are_made_again_byte_for_byte(spark: SparkSession, tmp_path: Path) -> None:
     """One pattern, two models and both formats stand for all."""
     made = generate(tmp_path, FORMATS["both"], patterns=["full"], models=["scd_type_2", "periodic_snapshot"], spark=spark)
@@ -23,6 +24,7 @@ def test_samples_are_made_again_byte_for_byte(spark: SparkSession, tmp_path: Pat
 
 
 @pytest.mark.spark
+@pytest.mark.thorough
 def test_only_the_formats_asked_for_are_written(spark: SparkSession, tmp_path: Path) -> None:
     """`--formats csv` writes no Parquet."""
     made = generate(tmp_path, FORMATS["csv"], patterns=["cdc"], models=[], spark=spark)

@@ -24,7 +24,7 @@ from medallion.testing.postgres import PASSWORD, USER, postgres
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.jvm, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.jvm, pytest.mark.slow, pytest.mark.thorough]
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = "conf/pipelines/quickstart.yaml"
@@ -124,7 +124,6 @@ def executors_by_work(events: Path) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.thorough
 def test_both_workers_read_a_database_and_make_silver_with_a_packed_python_and_baked_jars(tmp_path: Path) -> None:
     """Two workers of one core that have nothing: what they need was packed and baked, and by the event log each of them does both."""
     config, events, job = tmp_path / "shop.yaml", tmp_path / "events", str(ROOT / "jobs/run_pipeline.py")

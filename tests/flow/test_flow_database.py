@@ -54,6 +54,7 @@ DELETE FROM rates WHERE code = 'GBP'; INSERT INTO prices VALUES ('tea', 5, '2020
 
 
 @pytest.mark.spark
+@pytest.mark.thorough
 def test_a_database_becomes_tables_and_follows_it(spark: SparkSession, tmp_path: Path) -> None:
     """Two runs with changes between them: updates, a deleted row, a row that is absent, a longer history; then nothing new to Bronze."""
     command = CommandLine(environ={"SHOP_PASSWORD": PASSWORD})

@@ -15,7 +15,7 @@ from medallion.demo.process import started
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.jvm, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.jvm, pytest.mark.slow, pytest.mark.thorough]
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -161,7 +161,9 @@ def stream(seed: random.Random, entity: Entity) -> list[list[Event]]:
     return batches
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.thorough] if number >= 5 else []) for number, case in enumerate(CASES)]
+)
 def test_any_stream_gives_the_table_that_the_oracle_gives(spark: SparkSession, tmp_path: Path, case: str) -> None:
     """Shuffled, cut, repeated: the table is a function of the set of events, and what was contested stands in the quarantine."""
     entity = told_as(CASES[case])

@@ -16,7 +16,7 @@ from medallion.silver.models.tables import EVENT
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.thorough]
 
 EVENTS = (
     {**CURRENT, "lineage": True},

@@ -16,7 +16,7 @@ from medallion.testing.commandline import CommandLine, Said
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.thorough]
 
 TOLD = {**CURRENT, "expectations": [{"name": "small", "expr": "s < 100", "action": "quarantine"}]}
 

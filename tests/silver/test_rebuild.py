@@ -23,7 +23,7 @@ from medallion.storage.registry import open_filesystem
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.thorough]
 
 HISTORIC = {**CURRENT, "model": "scd_type_2", "partition_by": ["v"]}
 
