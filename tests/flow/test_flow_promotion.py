@@ -28,7 +28,7 @@ from medallion.testing.lake import BronzeTable
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.jvm, pytest.mark.slow, pytest.mark.thorough, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.spark, pytest.mark.jvm, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MEDALLION = Path(sys.executable).with_name("medallion")
 COLUMNS = {"id": "bigint", "v": "string", "s": "bigint", "op": "string"}
@@ -116,7 +116,7 @@ MODELS = ("scd_type_1", "scd_type_2", "incremental_merge", "full_merge_dedupe", 
     ("model", "points"),
     [
         pytest.param("scd_type_2", ("nowhere", "inside the MERGE"), id="scd_type_2-inside"),
-        *[pytest.param(model, EVERYWHERE, id=f"{model}-everywhere") for model in MODELS],
+        *[pytest.param(model, EVERYWHERE, id=f"{model}-everywhere", marks=pytest.mark.thorough) for model in MODELS],
     ],
 )
 def test_a_table_of_killed_promotions_is_that_of_an_undisturbed_one(
@@ -143,6 +143,7 @@ def test_a_table_of_killed_promotions_is_that_of_an_undisturbed_one(
     assert table == whole
 
 
+@pytest.mark.thorough
 def test_current_rows_killed_between_tombstones_and_table_are_those_of_an_undisturbed_promotion(
     spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -159,6 +160,7 @@ def test_current_rows_killed_between_tombstones_and_table_are_those_of_an_undist
     assert table == whole
 
 
+@pytest.mark.thorough
 def test_a_table_in_spark_s_own_catalog_is_there_in_the_next_process(tmp_path: Path) -> None:
     """What one process promoted another one finds by its name: the catalog lasts, in the working directory."""
     bronze = BronzeTable(root=tmp_path / "bronze", columns=dict(COLUMNS))
