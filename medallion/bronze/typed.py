@@ -41,8 +41,10 @@ _ATOMS: Mapping[str, Type] = {
     "date": DATE,
     "void": NOTHING,
 }
-INSTANTS = "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX')"
-"""For to_json, which by itself cuts instants to milliseconds."""
+INSTANT_FORMAT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
+"""How Spark spells an instant whole; by itself it cuts it to milliseconds in JSON and CSV."""
+INSTANTS = "map('timestampFormat', '{}')".format(INSTANT_FORMAT.replace("'", "\\'"))
+"""For to_json in SQL."""
 _DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)")
 _TEXT_FITS: Mapping[str, str] = {
     "boolean": "lower(trim({0})) IN ('true', 'false')",

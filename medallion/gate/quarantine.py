@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from medallion.bronze.typed import INSTANT_FORMAT
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -18,8 +20,7 @@ EXPECTATION = "EXPECTATION"
 DROPPED = "DROPPED"
 """Of rows that an expectation leaves out: they are counted, and kept nowhere but in Bronze."""
 
-_AS_TEXT = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
-"""Spark's own spelling of instants in JSON drops microseconds."""
+_AS_TEXT = {"timestampFormat": INSTANT_FORMAT}
 
 
 def reason(keys: Sequence[Column], sequence: Sequence[Column], *, quarantined_by: Column, dropped_by: Column) -> Column:

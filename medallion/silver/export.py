@@ -12,6 +12,7 @@ import msgspec
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
+from medallion.bronze.typed import INSTANT_FORMAT
 from medallion.clock import Clock
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
@@ -39,7 +40,7 @@ CSV = {
     "emptyValue": "",
     "ignoreLeadingWhiteSpace": "false",
     "ignoreTrailingWhiteSpace": "false",
-    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampFormat": INSTANT_FORMAT,
 }
 """How Spark writes CSV here: every field quoted, a quote in it doubled, null as ``\\N``, an empty text as nothing between quotes."""
 
