@@ -10,6 +10,7 @@ trap 'told=1; [[ -z $child ]] || kill -TERM "$child" 2>/dev/null' TERM
 for ((try = 1; ; try++)); do
     "$@" &
     child=$!
+    [[ -z $told ]] || kill -TERM "$child" 2>/dev/null # told before the trap knew whom to tell
     wait "$child"
     status=$?
     while kill -0 "$child" 2>/dev/null; do # a signal has ended the wait, not the command
@@ -19,6 +20,6 @@ for ((try = 1; ; try++)); do
     [[ $status -eq 3 && -z $told && $try -lt ${TRIES:-5} ]] || exit "$status"
     sleep "${PAUSE:-60}" &
     child=$!
-    wait "$child"
+    [[ -n $told ]] || wait "$child"
     [[ -z $told ]] || exit "$status"
 done

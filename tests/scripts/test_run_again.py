@@ -72,15 +72,36 @@ def test_what_needs_a_person_is_not_run_again(tmp_path: Path) -> None:
     assert done.stderr.count("error") == 1
 
 
+def tried(folder: Path) -> tuple[Path, str]:
+    """A command that notes that it was begun, says so, and ends with 3 by SIGTERM only."""
+    began = folder / "began"
+    return began, f"trap 'exit 3' TERM; echo >>{began}; echo up; while :; do sleep 0.05 & wait; done"
+
+
 def test_sigterm_reaches_the_command_and_ends_the_tries(tmp_path: Path) -> None:
     """The command ends as it does by SIGTERM, with 3, and is not begun again."""
-    began = tmp_path / "began"
-    script = f"trap 'exit 3' TERM; echo >>{began}; echo up; while :; do sleep 0.05 & wait; done"
+    began, script = tried(tmp_path)
     with subprocess.Popen([AGAIN, "bash", "-c", script], env=os.environ | {"PAUSE": "0"}, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 3
+    assert began.read_text().count("\n") == 1
+
+
+def test_sigterm_before_the_command_is_known_reaches_it_all_the_same(tmp_path: Path) -> None:
+    """Between the start of the command and the line that keeps its number: a bash that signals itself just there."""
+    began, script = tried(tmp_path)
+    hook = tmp_path / "hook.sh"
+    hook.write_text(
+        f"""unset BASH_ENV
+trap 'if [[ $BASH_COMMAND == "child=\\$!" ]]; then until [[ -s {began} ]]; do :; done; trap - DEBUG; kill -TERM $$; fi' DEBUG
+""",
+        encoding="utf-8",
+    )
+    told = os.environ | {"PAUSE": "0", "BASH_ENV": str(hook)}
+    done = subprocess.run([AGAIN, "bash", "-c", script], env=told, stdout=subprocess.PIPE, timeout=20, check=False)
+    assert done.returncode == 3
     assert began.read_text().count("\n") == 1
 
 
