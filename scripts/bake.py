@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from medallion.errors import ChecksumError, MedallionError, NotFoundError
-from medallion.testing.jars import ivy, java
+from medallion.testing.jars import java, of_spark
 
 LOCK = "jars.lock"
 _COORDINATE = re.compile(r"[\w.-]+:[\w.*-]+:[\w.-]+")
@@ -37,7 +37,7 @@ def bake(folder: Path, packages: Sequence[str], excluded: Sequence[str] = ()) ->
         pattern = (
             f"{fresh}/[organisation]_[artifact]-[revision](-[classifier]).[ext]"  # as Spark names them: artifacts of two groups differ
         )
-        command = [java(), "-jar", ivy(), "-ivy", module, "-confs", "default", "-types", "jar", "bundle", "-retrieve", pattern]
+        command = [java(), "-jar", *of_spark("ivy"), "-ivy", module, "-confs", "default", "-types", "jar", "bundle", "-retrieve", pattern]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
         jars = sorted(fresh.glob("*.jar"))
         if done.returncode or not jars:

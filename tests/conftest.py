@@ -63,6 +63,12 @@ def azure_service() -> Iterator[services.Service]:
     yield from _served(services.azure())
 
 
+@pytest.fixture(scope="session")
+def hdfs_service() -> Iterator[services.Service]:
+    """A real HDFS."""
+    yield from _served(services.hdfs())
+
+
 def _served(service: AbstractContextManager[services.Service]) -> Iterator[services.Service]:
     with ExitStack() as stack:
         try:

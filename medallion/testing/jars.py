@@ -53,7 +53,7 @@ def fetched(folder: str, jars: Sequence[Jar]) -> list[Path]:
         module = Path(fresh) / "ivy.xml"
         module.write_text(_module(jars))
         pattern = f"{fresh}/[artifact]-[revision](-[classifier]).[ext]"
-        command: list[str | Path] = [java(), "-jar", ivy(), "-ivy", module, "-cache", f"{fresh}/cache", "-retrieve", pattern]
+        command: list[str | Path] = [java(), "-jar", *of_spark("ivy"), "-ivy", module, "-cache", f"{fresh}/cache", "-retrieve", pattern]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         missing = [path.name for path in paths if not (Path(fresh) / path.name).is_file()]
         if done.returncode or missing:
@@ -63,11 +63,13 @@ def fetched(folder: str, jars: Sequence[Jar]) -> list[Path]:
     return paths
 
 
-def ivy() -> Path:
+def of_spark(*names: str) -> list[Path]:
+    """The jars that pyspark brings, by their names without a version. Raises ServiceMissing where there is no pyspark."""
     found = find_spec("pyspark")
     if found is None or found.origin is None:
-        raise ServiceMissing("this server comes by the Ivy of pyspark: pip install 'medallion-foundry[spark]'")
-    return next((Path(found.origin).parent / "jars").glob("ivy-*.jar"))
+        raise ServiceMissing("this server comes with jars of pyspark: pip install 'medallion-foundry[spark]'")
+    folder = Path(found.origin).parent / "jars"
+    return [next(folder.glob(f"{name}-[0-9]*.jar")) for name in names]
 
 
 def _module(jars: Sequence[Jar]) -> str:

@@ -17,12 +17,20 @@ from pathlib import Path
 
 from medallion.config.connection import Connection
 from medallion.config.secret import Secrets
+from medallion.jars import release
 from medallion.storage.provider import Access
-from medallion.testing.jars import Jar, fetched, java
+from medallion.testing.jars import Jar, fetched, java, of_spark
 from medallion.testing.node import azurite, node
 from medallion.testing.process import free_port, running
 
 S3PROXY = Jar(group="org.gaul", name="s3proxy", version="4.1.0", classifier="jar-with-dependencies")
+MINICLUSTER = (
+    Jar(group="org.junit.jupiter", name="junit-jupiter-api", version="5.11.4"),
+    Jar(group="org.junit.platform", name="junit-platform-commons", version="1.11.4"),
+    Jar(group="org.opentest4j", name="opentest4j", version="1.3.0"),
+    Jar(group="org.mockito", name="mockito-core", version="4.11.0"),
+)
+"""What Hadoop's own cluster for tests is built on beside Hadoop."""
 BUCKET = "lake"
 S3_KEY, S3_SECRET = "medallion", "a secret/of S3+"
 
@@ -126,10 +134,42 @@ def azure() -> Iterator[Service]:
         yield service
 
 
+@contextlib.contextmanager
+def hdfs() -> Iterator[Service]:
+    """HDFS, a name node and a data node in one process, there while inside. Raises ServiceMissing where there is no Java or pyspark."""
+    program, port = java(), free_port()
+    (cluster,) = fetched("hdfs", [Jar(group="org.apache.hadoop", name="hadoop-client-minicluster", version=release().hadoop)])
+    needed = fetched("hdfs", MINICLUSTER)
+    ours = of_spark(
+        "hadoop-client-api",
+        "hadoop-client-runtime",
+        "commons-cli",
+        "slf4j-api",
+        "jcl-over-slf4j",
+        "log4j-api",
+        "log4j-core",
+        "log4j-slf4j2-impl",
+    )
+    with tempfile.TemporaryDirectory(prefix="medallion-hdfs-") as folder:
+        command: list[str | Path] = [
+            program,
+            *("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),  # it lives for minutes and serves little
+            f"-Dtest.build.data={folder}/data",
+            f"-Djava.io.tmpdir={folder}",
+            "-Dorg.apache.logging.log4j.level=INFO",
+            "-cp",
+            ":".join(map(str, [cluster, *needed, *ours])),
+            "org.apache.hadoop.test.MiniDFSClusterManager",
+            *("-datanodes", "1", "-nnport", str(port), "-format"),
+        ]
+        with running(command, ready="Started MiniDFSCluster"):
+            yield Service(root=f"hdfs://127.0.0.1:{port}", connection={}, environ={}, url=f"hdfs://127.0.0.1:{port}")
+
+
 def main() -> None:
     """Starts every store until Ctrl-C, and says how each is reached."""
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
-        for start in (s3, azure):
+        for start in (s3, azure, hdfs):
             service = stack.enter_context(start())
             sys.stdout.write("".join(f"export {name}={shlex.quote(value)}\n" for name, value in service.environ.items()))
             sys.stdout.write(f"# root: {service.root}/folder, connection: {json.dumps(service.connection)}\n")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from medallion.errors import AlreadyExistsError
 from medallion.spark import session
 from medallion.storage.azure import AzureFileSystem
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.hadoop import HadoopFileSystem
 from medallion.storage.location import Location
+from medallion.storage.race import check_put_if_absent
 from medallion.storage.registry import provider_for
 from medallion.storage.s3 import S3FileSystem
 from medallion.testing.contracts import FileSystemContract
@@ -56,6 +59,7 @@ class TestAzure(FileSystemContract):
 
 @pytest.mark.store
 @pytest.mark.spark
+@pytest.mark.jvm
 class TestHadoopS3(FileSystemContract):
     """Hadoop's s3a on S3Proxy."""
 
@@ -67,6 +71,7 @@ class TestHadoopS3(FileSystemContract):
 
 @pytest.mark.store
 @pytest.mark.spark
+@pytest.mark.jvm
 class TestHadoopAzure(FileSystemContract):
     """Hadoop's abfs on Azurite."""
 
@@ -74,3 +79,37 @@ class TestHadoopAzure(FileSystemContract):
     def fs(self, azure_service: Service, spark: SparkSession) -> FileSystem:
         """A prefix that has no blobs yet."""
         return through_spark(azure_service, spark)
+
+
+@pytest.mark.store
+@pytest.mark.spark
+@pytest.mark.jvm
+@pytest.mark.thorough
+class TestHadoopHdfs(FileSystemContract):
+    """HDFS."""
+
+    @pytest.fixture
+    def fs(self, hdfs_service: Service, spark: SparkSession) -> FileSystem:
+        """A folder that does not exist yet."""
+        return through_spark(hdfs_service, spark)
+
+
+@pytest.mark.store
+@pytest.mark.spark
+@pytest.mark.jvm
+def test_hdfs_in_short(hdfs_service: Service, spark: SparkSession, tmp_path: Path) -> None:
+    """What Bronze asks of HDFS: an upload, a hint that is replaced, an entry that is refused a second time and that one of eight wins."""
+    fs, chunk = through_spark(hdfs_service, spark), tmp_path / "part.parquet"
+    chunk.write_bytes(b"PAR1")
+    fs.upload(chunk, "run=1/part.parquet")
+    for hint in (b"long", b"0"):
+        fs.put("_log/_last", hint)
+    fs.put_if_absent("_log/0.json", b"{}")
+    with pytest.raises(AlreadyExistsError):
+        fs.put_if_absent("_log/0.json", b"{}")
+    check_put_if_absent(fs, writers=8, rounds=2)
+    assert {file.path: fs.read(file.path) for file in fs.files()} == {
+        "run=1/part.parquet": b"PAR1",
+        "_log/_last": b"0",
+        "_log/0.json": b"{}",
+    }
