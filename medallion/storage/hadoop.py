@@ -165,7 +165,13 @@ class HadoopFileSystem:
             overwrite = self._jvm.java.lang.reflect.Array.newInstance(rename.OVERWRITE.getClass(), 1)
             overwrite[0] = rename.OVERWRITE
             context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._root.toUri(), self._configuration)
-            context.rename(temporary, target, overwrite)  # the only rename that replaces a file in one step
+            try:
+                context.rename(temporary, target, overwrite)  # HDFS replaces in one step; abfs deletes first: of two writers one is refused
+            except Exception as error:
+                if not _is(error, "java.io.IOException"):
+                    raise
+                if self._fs.exists(temporary):  # else its answer was lost: nobody else knows that name
+                    raise StorageUnavailable(f"{self.root.child(path)}: another writer put it there just now; ask again") from error
         return None
 
     def upload(self, local: Path, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -191,6 +192,37 @@ def test_a_file_that_is_listed_twice_is_given_once() -> None:
     jvm = SimpleNamespace(org=SimpleNamespace(apache=SimpleNamespace(hadoop=hadoop)))
     fs = HadoopFileSystem(Location.parse("abfs://lake@account/bronze"), jvm=jvm, configuration=None)
     assert [file.path for file in fs.files()] == ["a/1", "b/2"]
+
+
+@pytest.mark.parametrize(
+    ("moved", "thrown", "kind"),
+    [
+        (True, "java.io.IOException", None),
+        (False, "java.io.IOException", errors.StorageUnavailable),
+        (False, "org.apache.hadoop.security.AccessControlException", Refused),
+    ],
+    ids=["its answer was lost", "another one was first", "it must not"],
+)
+def test_a_replacing_rename_that_is_refused(moved: bool, thrown: str, kind: type[Exception] | None) -> None:
+    """What is gone from its temporary name was moved; else another writer was first, and it is to be done again; the rest is an error."""
+
+    def rename(*_: Any) -> None:
+        raise Refused(thrown)
+
+    stream = SimpleNamespace(write=lambda _data: None, close=lambda: None)
+    store = SimpleNamespace(create=lambda *_: stream, exists=lambda _: not moved, delete=lambda *_: None)
+    place = SimpleNamespace(getFileSystem=lambda _configuration: store, toUri=lambda: "", getName=lambda: "")
+    place.getParent = lambda: place
+    context = SimpleNamespace(getFileContext=lambda *_: SimpleNamespace(rename=rename))
+    overwrite = SimpleNamespace(OVERWRITE=SimpleNamespace(getClass=lambda: None))
+    hadoop = SimpleNamespace(fs=SimpleNamespace(Path=lambda *_: place, FileContext=context, Options=SimpleNamespace(Rename=overwrite)))
+    array = SimpleNamespace(Array=SimpleNamespace(newInstance=lambda *_: [None]))
+    jvm = SimpleNamespace(
+        org=SimpleNamespace(apache=SimpleNamespace(hadoop=hadoop)), java=SimpleNamespace(lang=SimpleNamespace(reflect=array))
+    )
+    fs = HadoopFileSystem(Location.parse("abfs://lake@account/bronze"), jvm=jvm, configuration=None)
+    with pytest.raises(kind) if kind else nullcontext():
+        fs.put("_log/_last", b"0")
 
 
 def test_without_a_session_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
