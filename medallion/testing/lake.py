@@ -80,13 +80,13 @@ class BronzeTable:
 
     def run(
         self,
-        *chunks: Sequence[Mapping[str, Any]],
+        *chunks: Sequence[Mapping[str, Any]] | pa.Table,
         logical: datetime | None = None,
         complete: bool = True,
         same_as: str | None = None,
         rows: int = 0,
     ) -> int:
-        """A run of these chunks of rows; under ``full`` the run is one snapshot, of *rows* more where it is the same as another."""
+        """A run of these chunks of rows, as dictionaries or as a table; under ``full`` a snapshot, of *rows* more if it is as another."""
         logical = logical or datetime(2026, 1, 1, tzinfo=timezone.utc)
         run_id = f"r{self.version + 1}"
         common: dict[str, Any] = {"run_id": run_id, "attempt": "test", "at": logical.isoformat()}
@@ -135,7 +135,7 @@ class BronzeTable:
                     logical_date=logical.isoformat(),
                     fingerprint="f",
                     chunks=len(chunks),
-                    rows=rows + sum(map(len, chunks)),
+                    rows=rows + sum(len(one) for one in chunks),
                     end=None,
                     backfill=False,
                     watermark=None,
@@ -148,10 +148,14 @@ class BronzeTable:
             self._runs[run_id] = self._completed
         return self.version
 
-    def _chunk(self, rows: Sequence[Mapping[str, Any]], run_id: str) -> Chunk:
+    def _chunk(self, rows: Sequence[Mapping[str, Any]] | pa.Table, run_id: str) -> Chunk:
         fields = [(name, _ARROW[kind]) for name, kind in self.columns.items()]
         schema = pa.schema([*fields, ("_rescued", pa.string()), ("_row", pa.int64())])
-        table = pa.Table.from_pylist([{"_rescued": None, **row, "_row": number} for number, row in enumerate(rows)], schema=schema)
+        if isinstance(rows, pa.Table):
+            table = rows.append_column("_rescued", pa.nulls(len(rows), pa.string())).append_column("_row", pa.array(range(len(rows))))
+            table = table.select(schema.names).cast(schema)
+        else:
+            table = pa.Table.from_pylist([{"_rescued": None, **row, "_row": number} for number, row in enumerate(rows)], schema=schema)
         relative = f"dt=2026-01-01/run={run_id}/part-{uuid.uuid4().hex}.parquet"
         path = self.folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ class Bar:
     name: str
     says: str
     limit: float
-    unit: Literal["×", "s", "MB"] = "×"
+    unit: Literal["×", "s", "MB", "files"] = "×"
     at_least: bool = False
 
     def met_by(self, value: float) -> bool:

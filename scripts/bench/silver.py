@@ -78,7 +78,7 @@ class Comparison:
 
         def run() -> float:
             with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder:
-                pipeline = self._pipeline(model, Path(folder))
+                pipeline = pipeline_of(self.bronze, Path(folder), model)
                 state = open_filesystem(str(Path(folder) / "state"), clock=self.clock)
                 done: list[Promoted] = []
                 took = seconds(
@@ -109,28 +109,31 @@ class Comparison:
 
         return run
 
-    def _pipeline(self, model: str, folder: Path) -> Pipeline:
-        return Pipeline.model_validate(
-            {
-                "config_version": 1,
-                "pipeline": "bench",
-                "platform": {
-                    "bronze": {"root": str(self.bronze.root)},
-                    "silver": {"root": str(folder / "silver")},
-                    "state": {"root": str(folder / "state")},
-                },
-                "sources": [
-                    {
-                        "name": "events",
-                        "system": self.bronze.system,
-                        "table": self.bronze.table,
-                        "load_pattern": "cdc",
-                        "api": {"base_url": "http://127.0.0.1:1", "endpoint": "/"},
-                    }
-                ],
-                "silver": [{"entity": "events", "model": model, "keys": [KEY], "sequence_by": [SEQUENCE]}],
-            }
-        )
+
+def pipeline_of(bronze: BronzeTable, folder: Path, model: str, **options: Any) -> Pipeline:
+    """A pipeline that promotes a Bronze table of events or snapshots to a table of that model below *folder*."""
+    sequenced = {} if bronze.load_pattern == "full" else {"sequence_by": [SEQUENCE]}
+    return Pipeline.model_validate(
+        {
+            "config_version": 1,
+            "pipeline": "bench",
+            "platform": {
+                "bronze": {"root": str(bronze.root)},
+                "silver": {"root": str(folder / "silver")},
+                "state": {"root": str(folder / "state")},
+            },
+            "sources": [
+                {
+                    "name": "events",
+                    "system": bronze.system,
+                    "table": bronze.table,
+                    "load_pattern": bronze.load_pattern,
+                    "api": {"base_url": "http://127.0.0.1:1", "endpoint": "/"},
+                }
+            ],
+            "silver": [{"entity": "events", "model": model, "keys": [KEY], **sequenced, **options}],
+        }
+    )
 
 
 def bronze(folder: Path, *, events: int = EVENTS, chunks: int = CHUNKS) -> BronzeTable:
