@@ -32,13 +32,15 @@ if ! new_enough uv; then
     fi
 fi
 
+# Compiled now, not by the first of many processes: Spark starts Pythons of its own for each stream, each of which takes a third of the
+# time then, and where Python may write no bytecode (containers, CI) every one of them would compile all of pyspark again.
 if [[ ${1:-} == connect ]]; then
-    # Compiled now: Spark waits ten seconds for a worker of Connect, which imports pandas first.
     UV_PROJECT_ENVIRONMENT=.venv-connect "$uv" sync --locked --all-extras --quiet --compile-bytecode
     touch .venv-connect/.complete
     echo "setup: .venv-connect is complete"
 else
-    "$uv" sync --locked --all-extras --no-extra connect --quiet
+    "$uv" sync --locked --all-extras --no-extra connect --quiet --compile-bytecode
+    .venv/bin/python -m compileall -q medallion
     touch .venv/.complete
     echo "setup: .venv is complete ($(.venv/bin/python --version))"
 fi
