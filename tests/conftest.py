@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from medallion.testing import services
 from medallion.testing.process import ServiceMissing
+from medallion.testing.session import drivers
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 settings.register_profile("fast", settings.get_profile("default"), max_examples=20)
 settings.load_profile("default")
+
+os.environ.update(drivers())
 
 
 CONNECT = os.environ.get("MEDALLION_SPARK_API") == "connect"
