@@ -24,7 +24,7 @@ setup: .venv/.complete ## .venv with locked dependencies; brings uv where it is 
 
 .venv/.jars: .venv/.complete
 	@echo "setup: the jars of the tests' Spark sessions, and what their JVMs start with"
-	@$(WITH_JAVA) $(PYTHON) -m medallion.testing.session
+	@$(WITH_JAVA) $(PYTHON) -m scripts.archive_classes
 	@touch $@
 
 connect: .venv-connect/.complete ## .venv-connect: the same with what Spark Connect asks for
