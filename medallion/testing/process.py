@@ -6,8 +6,8 @@ import collections
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -20,6 +20,17 @@ def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
+
+
+def reached(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> bool:
+    """Whether *condition* became true while *process* ran. It is looked at every few milliseconds: looking all the time would take the
+    processor from the one that is looked at."""
+    while process.poll() is None:
+        if condition():
+            return True
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.005)
+    return False
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import pytest
 
 from medallion.bronze.entry import ChunkEntry, RunCompleted, decode
 from medallion.demo.process import RunningApi, started
+from medallion.testing.process import reached
 
 CONFIG = Path(__file__).resolve().parents[2] / "conf/pipelines/quickstart.yaml"
 MEDALLION = Path(sys.executable).with_name("medallion")
@@ -73,9 +74,7 @@ def test_an_extraction_killed_again_and_again_lands_every_row_once(tmp_path: Pat
             wanted = moments.randint(2, 6) * (kills + 1)
             run = extraction(api, tmp_path / "killed")
             log = tmp_path / "killed/bronze/system=nyc/table=flight_changes/_log"
-            while run.poll() is None and len(list(log.glob("*.json"))) < wanted:
-                pass
-            if run.poll() is not None:
+            if not reached(run, lambda wanted=wanted: len(list(log.glob("*.json"))) >= wanted):
                 break
             os.killpg(run.pid, signal.SIGKILL)
             assert run.wait(timeout=30) == -signal.SIGKILL
@@ -98,8 +97,7 @@ def test_sigterm_commits_what_is_complete_and_the_next_run_goes_on(tmp_path: Pat
     with started("--latency", "20") as api:
         run = extraction(api, tmp_path)
         log = tmp_path / "bronze/system=nyc/table=flight_changes/_log"
-        while run.poll() is None and len(list(log.glob("*.json"))) < 4:
-            pass
+        assert reached(run, lambda: len(list(log.glob("*.json"))) >= 4)
         run.terminate()
         assert run.wait(timeout=60) == 3
         before = sum(rows(tmp_path).values())

@@ -24,6 +24,7 @@ from medallion.silver.promote import promote
 from medallion.stop import StopFlag
 from medallion.storage.registry import open_filesystem
 from medallion.testing.lake import BronzeTable
+from medallion.testing.process import reached
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -91,8 +92,7 @@ def killed_inside_the_merge(config: Path, target: Path) -> None:
     """A promotion that dies when the MERGE has written a data file and not yet committed it."""
     run = subprocess.Popen([str(MEDALLION), "promote", str(config), "--quiet"], start_new_session=True)
     files, commits = written(target), len(list((target / "_delta_log").glob("*.json")))
-    while run.poll() is None and written(target) == files:
-        pass
+    assert reached(run, lambda: written(target) > files), "it ended before it was killed"
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait(timeout=60) == -signal.SIGKILL
     assert len(list((target / "_delta_log").glob("*.json"))) == commits
