@@ -70,10 +70,10 @@ def test_an_extraction_killed_again_and_again_lands_every_row_once(tmp_path: Pat
         assert extraction(api, tmp_path / "whole").wait(timeout=120) == 0
         undisturbed = api.stats()
         kills = 0
+        log = tmp_path / "killed/bronze/system=nyc/table=flight_changes/_log"
         while kills < 3:
             wanted = moments.randint(2, 6) * (kills + 1)
             run = extraction(api, tmp_path / "killed")
-            log = tmp_path / "killed/bronze/system=nyc/table=flight_changes/_log"
             if not reached(run, lambda wanted=wanted: len(list(log.glob("*.json"))) >= wanted):
                 break
             os.killpg(run.pid, signal.SIGKILL)
