@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.errors import DiskFullError, MedallionError, from_text
+from medallion.errors import DiskFullError, MedallionError, StorageUnavailable, from_text
 from medallion.jars import Needs, delta, release
 
 if TYPE_CHECKING:
@@ -206,6 +206,10 @@ def said(error: BaseException) -> str:
     return f"{error}\n{getattr(error, '_stackTrace', None) or ''}"
 
 
+_RENAMED = re.compile(r"\brename from .+ to .+ failed")
+"""How Hadoop says that a file was not renamed. Where that is a copy and a deletion, and the answer to the latter was lost, it was."""
+
+
 def failure(said: str, advice: str) -> MedallionError:
     """The typed error behind what Spark *said* when it failed; *advice* ends the sentence where it is none of ours."""
     known = from_text(said)
@@ -213,12 +217,15 @@ def failure(said: str, advice: str) -> MedallionError:
         return known
     if "No space left on device" in said:
         return DiskFullError("no space is left for what Spark writes; free some and run the same command again")
+    if _RENAMED.search(said) is not None:
+        return StorageUnavailable(f"a store did not rename a file for Spark, or did not say so: {cause(said)[:400]}; {advice}")
     return MedallionError(f"Spark failed: {cause(said)[:400]}; {advice}")
 
 
 def cause(said: str) -> str:
     """The line that names what went wrong, of all that Spark *said*."""
-    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.strip().startswith("at ")]
+    told = (line.strip().removeprefix(": ") for line in said.splitlines())  # py4j begins so what Java says
+    lines = [line for line in told if line and not line.startswith("at ")]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]  # the end of a Python traceback
     return (causes or raised or lines or ["without a word"])[-1 if causes or raised else 0]

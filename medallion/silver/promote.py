@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pyspark.errors import StreamingQueryException
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException, StreamingQueryException
 from pyspark.sql import functions as F
 
 from medallion.clock import Clock
@@ -147,10 +149,12 @@ def promote(
     )
 
 
-_NO_WORKER = "to connect back"
-"""How Spark says that a Python of its own was not up in ten seconds, which no setting changes: a busy machine, and not our data."""
-_TRIES = 3
-"""How often a query is started in all where that happens. Its batches are idempotent, and most often it was before the first of them."""
+_PASSING = re.compile(r"to connect back|io\.delta\.exceptions\.\w*(?:Changed|Concurrent)\w*Exception")
+"""How Spark says that a Python of its own was not up in ten seconds, which no setting changes: a busy machine, and not our data. And how
+Delta says that somebody else committed: most often we did, by a request whose answer was lost."""
+_TRIES = 6
+"""How often a query is started in all where that happens, or a store was away. Its batches are idempotent, and what its checkpoint holds
+stands."""
 
 _registering = threading.Lock()
 """Each stream keeps the registration that it was loaded from. Spark changes the environment of one while it sends it to tasks: of two
@@ -169,7 +173,7 @@ def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any
                 _query(spark, batch, part, checkpoint=checkpoint, stop=stop)
                 break
             except MedallionError as error:
-                if left == 0 or _NO_WORKER not in error.sentence:
+                if left == 0 or not (error.retryable or _PASSING.search(error.sentence)):
                     raise
 
 
@@ -177,7 +181,11 @@ def _query(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, A
     with _registering:
         spark.dataSource.register(LogSource)
         stream = spark.readStream.format(NAME).option("ends", json.dumps(list(planned))).load()
-    query = stream.writeStream.foreachBatch(batch).option("checkpointLocation", checkpoint).trigger(availableNow=True).start()
+    writer = stream.writeStream.foreachBatch(batch).option("checkpointLocation", checkpoint).trigger(availableNow=True)
+    try:
+        query = writer.start()
+    except (PySparkException, Py4JError) as error:  # it begins its checkpoint
+        raise translated(str(error)) from error
     try:
         while not query.awaitTermination(_LOOK_EVERY):
             if stop.requested:

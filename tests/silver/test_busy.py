@@ -1,4 +1,4 @@
-"""A query whose Python worker was not up in time is started again, and no other. Needs no Spark."""
+"""A query whose Python worker was not up in time, or whose store was away, is started again, and no other. Needs no Spark."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from typing import Any
 
 import pytest
 
-from medallion.errors import ChecksumError, MedallionError
+from medallion.errors import ChecksumError, MedallionError, StorageUnavailable
 from medallion.silver import promote
 from medallion.spark import failure
 
 LATE = (
     "[STREAM_FAILED] Query terminated with exception: Python worker failed to connect back.",
     "java.net.SocketTimeoutException: Timed out while waiting for the Python worker to connect back",
+)
+
+
+AWAY = (
+    "An error occurred while calling o1.start.\n: java.io.IOException: rename from abfs://a/.metadata.tmp to abfs://a/metadata failed.",
+    "[STREAM_FAILED] Query terminated with exception: rename from abfs://lake@a/.0.tmp to abfs://lake@a/offsets/0 failed. SQLSTATE: XXKST",
+    ": io.delta.exceptions.ProtocolChangedException: [DELTA_PROTOCOL_CHANGED] The protocol was changed by a concurrent update.",
+    "io.delta.exceptions.ConcurrentAppendException: [DELTA_CONCURRENT_APPEND] Files were added by a concurrent update.",
 )
 
 
@@ -42,10 +50,18 @@ def test_a_worker_that_was_late_is_waited_for_again(monkeypatch: pytest.MonkeyPa
     assert run(monkeypatch, *[failure(said, "advice") for said in LATE]) == [first, first, first, second]
 
 
+def test_a_store_that_lost_an_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename that may be done, and commits that met our own: the batch again finds out."""
+    first, second = [{"version": 1}], [{"version": 2}]
+    assert run(monkeypatch, *[failure(said, "advice") for said in AWAY]) == [*[first] * 5, second]
+    assert [type(failure(said, "advice")) for said in AWAY[:2]] == [StorageUnavailable] * 2
+    assert "java.io.IOException: rename from abfs://a/.metadata.tmp" in failure(AWAY[0], "advice").sentence
+
+
 def test_a_machine_that_stays_busy_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The third time is the last, and Spark's sentence is what is said."""
+    """The sixth time is the last, and Spark's sentence is what is said."""
     with pytest.raises(MedallionError, match="to connect back"):
-        run(monkeypatch, *[failure(LATE[0], "advice")] * 3)
+        run(monkeypatch, *[failure(LATE[0], "advice")] * 6)
 
 
 def test_other_errors_are_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
