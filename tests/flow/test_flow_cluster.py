@@ -97,25 +97,32 @@ sources:
     load_pattern: full
     type: db
     db: {{url: "{url}", user: {user}, password: secret:env:SHOP_PASSWORD, table: orders, partition: {{num_partitions: 2}}}}
+  - {{name: items, system: shop, table: items, load_pattern: full, type: file, file: {{path: "{items}/*.jsonl", format: jsonl}}}}
 silver:
   - {{entity: orders, source: orders, model: scd_type_2, keys: [id]}}
 """
 
 
+SCANS = {"jdbc": "JDBCRelation", "files": "Scan json "}
+"""How the plan of an execution says what it reads. Chunks are Parquet."""
+
+
 def executors_by_work(events: Path) -> dict[str, set[str]]:
-    """The executors that ran tasks which read a database, and those that ran tasks of streams, from an event log of Spark."""
+    """The executors that ran tasks which read a database, or files, and those that ran tasks of streams, from an event log of Spark."""
     (log,) = events.iterdir()
     told: list[dict[str, Any]] = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     reading = {
-        str(event["executionId"])
+        str(event["executionId"]): kind
         for event in told
-        if event["Event"].endswith("SparkListenerSQLExecutionStart") and "JDBCRelation" in event["physicalPlanDescription"]
+        if event["Event"].endswith("SparkListenerSQLExecutionStart")
+        for kind, scan in SCANS.items()
+        if scan in event["physicalPlanDescription"]
     }
     work: dict[int, str] = {}
     for event in told:
         if event["Event"] == "SparkListenerJobStart":
             of_job = event["Properties"]
-            kind = "silver" if "sql.streaming.queryId" in of_job else "jdbc" if of_job.get("spark.sql.execution.id") in reading else "other"
+            kind = "silver" if "sql.streaming.queryId" in of_job else reading.get(of_job.get("spark.sql.execution.id"), "other")
             work |= dict.fromkeys(event["Stage IDs"], kind)
     found: dict[str, set[str]] = defaultdict(set)
     for event in told:
@@ -124,9 +131,9 @@ def executors_by_work(events: Path) -> dict[str, set[str]]:
     return found
 
 
-def test_both_workers_read_a_database_and_make_silver_with_a_packed_python_and_baked_jars(tmp_path: Path) -> None:
-    """Two workers of one core that have nothing: what they need was packed and baked, and by the event log each of them does both."""
-    config, events, job = tmp_path / "shop.yaml", tmp_path / "events", str(ROOT / "jobs/run_pipeline.py")
+def test_both_workers_read_a_database_and_files_and_make_silver_with_a_packed_python_and_baked_jars(tmp_path: Path) -> None:
+    """Two workers of one core that have nothing: what they need was packed and baked, and by the event log each of them does all three."""
+    config, events, items, job = tmp_path / "shop.yaml", tmp_path / "events", tmp_path / "items", str(ROOT / "jobs/run_pipeline.py")
     events.mkdir()
     logged = {
         "spark.eventLog.enabled": "true",
@@ -141,7 +148,11 @@ def test_both_workers_read_a_database_and_make_silver_with_a_packed_python_and_b
         server.sql(
             "CREATE TABLE orders (id int PRIMARY KEY, v text); INSERT INTO orders SELECT g, 'v' || g FROM generate_series(1, 20000) g"
         )
-        config.write_text(SHOP.format(lake=tmp_path / "lake", url=server.url, user=USER), encoding="utf-8")
+        items.mkdir()
+        for number in range(8):
+            lines = (json.dumps({"sku": f"{number}-{line}"}) for line in range(20_000))
+            (items / f"{number}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        config.write_text(SHOP.format(lake=tmp_path / "lake", url=server.url, user=USER, items=items), encoding="utf-8")
         for option, folder in (("--pack", "packed"), ("--bake", "jars")):
             made = submit(option, folder, job, str(config), environment=environment, folder=tmp_path)
             assert made.returncode == 0, made.stderr
@@ -151,7 +162,7 @@ def test_both_workers_read_a_database_and_make_silver_with_a_packed_python_and_b
         unpacked = {path.parents[4].name for path in there.folder.glob("work/worker-*/app-*/*/environment/bin/python")}
     assert unpacked == {"worker-0", "worker-1"}
     found = executors_by_work(events)
-    assert found["jdbc"] == found["silver"] == {"0", "1"}, dict(found)
+    assert found["jdbc"] == found["files"] == found["silver"] == {"0", "1"}, dict(found)
     jar = next((tmp_path / "jars").glob("*delta*.jar"))
     jar.write_bytes(jar.read_bytes()[:-1])
     refused = submit("--baked", "jars", job, str(config), environment=environment, folder=tmp_path)
