@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -127,3 +128,13 @@ def scd_type_2(spark: SparkSession, files: Sequence[str], target: str, *, key: s
 def _made(spark: SparkSession, like: DataFrame, target: str) -> None:
     """There is a table; an empty one if there was none."""
     spark.createDataFrame([], like.schema).write.format("delta").mode("ignore").save(target)
+
+
+def copy_folder(spark: SparkSession, folder: Path, target: str) -> int:
+    """A local folder on a store, by one call of Hadoop's own copy; gives how many bytes arrived."""
+    jvm, configuration = spark._jvm, spark.sparkContext._jsc.hadoopConfiguration()
+    assert jvm is not None, "a classic session has one"
+    source, there = jvm.org.apache.hadoop.fs.Path(folder.as_uri()), jvm.org.apache.hadoop.fs.Path(target)
+    store = there.getFileSystem(configuration)
+    jvm.org.apache.hadoop.fs.FileUtil.copy(source.getFileSystem(configuration), source, store, there, False, configuration)
+    return int(store.getContentSummary(there).getLength())

@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from medallion.clock import SystemClock
 from medallion.errors import MedallionError
-from scripts.bench import extraction, increments, jdbc, memory, parsing, peer, politeness, runs, silver
+from scripts.bench import extraction, increments, jdbc, memory, parsing, peer, politeness, runs, silver, stores
 from scripts.bench.measure import Benchmark, Measured, Settings
 from scripts.bench.report import document, sentence, table
 
@@ -32,6 +32,7 @@ BENCHMARKS: Sequence[Benchmark] = (
     *increments.BENCHMARKS,
     *memory.BENCHMARKS,
     *runs.BENCHMARKS,
+    *stores.BENCHMARKS,
 )
 
 

@@ -54,8 +54,8 @@ def limit(bar: Bar) -> str:
 
 
 def number(value: float, bar: Bar) -> str:
-    """A value as it is read: two decimals for ratios, one otherwise."""
-    return f"{value:.2f}" if bar.unit == "×" else f"{value:.1f}"
+    """A value as it is read: two decimals for ratios and below one, one otherwise."""
+    return f"{value:.2f}" if bar.unit == "×" or abs(value) < 1 else f"{value:.1f}"
 
 
 def document(found: Sequence[Measured], *, at: datetime) -> dict[str, Any]:
