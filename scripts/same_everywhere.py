@@ -21,13 +21,10 @@ from medallion.config.load import load
 from medallion.demo.process import started
 from medallion.errors import MedallionError
 from medallion.jars import Needs
-from medallion.silver.home import table_of
 from medallion.spark import session
-from medallion.storage.location import Location
-from medallion.storage.registry import provider_for
 from medallion.testing import services
 from medallion.testing.commandline import CommandLine
-from medallion.testing.content import content_hash
+from medallion.testing.content import content_hashes
 from scripts.quickstart import PIPELINE, until
 
 if TYPE_CHECKING:
@@ -60,8 +57,7 @@ class Lake:
     def hashes(self) -> dict[str, str]:
         """The hash of each table, by its name."""
         pipeline = load(PIPELINE, env=None, sets=[flag.removeprefix("--set=") for flag in self.flags], environ=self.environ).pipeline
-        tables = {entity.entity: table_of(pipeline, entity) for entity in pipeline.silver}
-        return {name: content_hash(self.spark.read.format("delta").load(table)) for name, table in tables.items()}
+        return content_hashes(self.spark, pipeline)
 
 
 def main(given: Sequence[str]) -> int:
@@ -72,13 +68,10 @@ def main(given: Sequence[str]) -> int:
     with contextlib.ExitStack() as stack:
         api = stack.enter_context(started("--latency", "0"))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="medallion-everywhere-"))
-        stores = {
-            name: stack.enter_context(STORES[name]()) for name in dict.fromkeys(place.split("/")[0] for place in chosen) if name in STORES
-        }
+        stores = {name: stack.enter_context(STORES[name]()) for name in dict.fromkeys(place.split("/")[0] for place in chosen)}
         needs = Needs()
         for store in stores.values():
-            root = Location.parse(store.root)
-            needs |= provider_for(root, "hadoop").needs(root, store.access)
+            needs |= store.needs
         spark = session("everywhere", needs=needs)
         stack.callback(spark.stop)
         environ = {**api.environment, "FLIGHTS_UNTIL": until(os.environ)}

@@ -17,11 +17,14 @@ from pathlib import Path
 
 from medallion.config.connection import Connection
 from medallion.config.secret import Secrets
-from medallion.jars import release
+from medallion.jars import Needs, release
+from medallion.storage.location import Location
 from medallion.storage.provider import Access
+from medallion.storage.registry import provider_for
 from medallion.testing.jars import Jar, fetched, java, of_spark
 from medallion.testing.node import azurite, node
 from medallion.testing.process import free_port, running
+from medallion.testing.session import YOUNG
 
 S3PROXY = Jar(group="org.gaul", name="s3proxy", version="4.1.0", classifier="jar-with-dependencies")
 MINICLUSTER = (
@@ -54,6 +57,12 @@ class Service:
     def access(self) -> Access:
         """The same for a provider."""
         return Access(connection=Connection.model_validate(self.connection), resolver=Secrets(environ=self.environ))
+
+    @property
+    def needs(self) -> Needs:
+        """The jars and settings by which Spark reaches it."""
+        root = Location.parse(self.root)
+        return provider_for(root, "hadoop").needs(root, self.access)
 
     @property
     def flags(self) -> list[str]:
@@ -153,7 +162,7 @@ def hdfs() -> Iterator[Service]:
     with tempfile.TemporaryDirectory(prefix="medallion-hdfs-") as folder:
         command: list[str | Path] = [
             program,
-            *("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),  # it lives for minutes and serves little
+            *("-Xmx512m", *YOUNG.split()),
             f"-Dtest.build.data={folder}/data",
             f"-Djava.io.tmpdir={folder}",
             "-Dorg.apache.logging.log4j.level=INFO",

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from medallion.clock import Clock
 from medallion.errors import MedallionError
-from medallion.storage.location import Location
 from medallion.storage.provider import Access
-from medallion.storage.registry import open_filesystem, provider_for
+from medallion.storage.registry import open_filesystem
 from medallion.testing import services
 from medallion.testing.process import ServiceMissing
 from scripts.baselines import copy_folder
@@ -95,8 +94,7 @@ def bucket(clock: Clock) -> Iterator[Bucket]:
 
     try:
         with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder, services.s3() as store:
-            root = Location.parse(store.root)
-            spark = session("benchmark", master="local[2]", needs=provider_for(root, "hadoop").needs(root, store.access))
+            spark = session("benchmark", master="local[2]", needs=store.needs)
             yield Bucket(root=store.root, access=store.access, spark=spark, clock=clock, chunks=filled(Path(folder)))
     except ServiceMissing as missing:
         raise MedallionError(str(missing)) from missing

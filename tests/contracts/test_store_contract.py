@@ -15,7 +15,6 @@ from medallion.storage.filesystem import FileSystem
 from medallion.storage.hadoop import HadoopFileSystem
 from medallion.storage.location import Location
 from medallion.storage.race import check_put_if_absent
-from medallion.storage.registry import provider_for
 from medallion.storage.s3 import S3FileSystem
 from medallion.testing.contracts import FileSystemContract
 from medallion.testing.services import Service
@@ -32,7 +31,7 @@ def fresh(service: Service) -> Location:
 def through_spark(service: Service, spark: SparkSession) -> FileSystem:
     """A fresh root, opened by the JVM of the session, which is told how the store is reached."""
     root = fresh(service)
-    told = session(spark.sparkContext.appName, needs=provider_for(root, "hadoop").needs(root, service.access))
+    told = session(spark.sparkContext.appName, needs=service.needs)
     assert told is spark
     return HadoopFileSystem.of_session(root)
 

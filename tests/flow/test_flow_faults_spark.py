@@ -15,8 +15,6 @@ import pytest
 from medallion.config.load import load
 from medallion.silver.home import table_of
 from medallion.spark import session
-from medallion.storage.location import Location
-from medallion.storage.registry import provider_for
 from medallion.testing.commandline import CommandLine
 from medallion.testing.content import content_hash
 from medallion.testing.proxy import Fault, Script, behind, first
@@ -78,8 +76,7 @@ def test_tables_are_the_same_through_everything_that_goes_wrong(
         happened = proxy.faults()
     assert done.returncode == 0, done.stderr
     assert [method for method, faults in TROUBLE.items() if not happened[method, faults[0]]] == []
-    root = Location.parse(lake)
-    session("tests", needs=provider_for(root, "hadoop").needs(root, service.access))
+    session("tests", needs=service.needs)
     tables = [table_of(pipeline, pipeline.silver[0]) for pipeline in (load(path, environ={}).pipeline for path in (config, here))]
     found = [content_hash(spark.read.format("delta").load(table)) for table in tables]
     assert found[0] == found[1]

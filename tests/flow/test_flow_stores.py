@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from medallion.config.load import load
-from medallion.silver.home import table_of
 from medallion.spark import session
-from medallion.storage.location import Location
-from medallion.storage.registry import provider_for
 from medallion.testing.cluster import cluster
 from medallion.testing.commandline import CommandLine
 from medallion.testing.connect import connect_server
-from medallion.testing.content import content_hash
+from medallion.testing.content import content_hashes
 from medallion.testing.server import Reply, Seen, json_reply, serve
 from medallion.testing.services import S3_SECRET, Service
 
@@ -97,9 +94,7 @@ def hashes(spark: SparkSession, config: Path, environ: Mapping[str, str], *flags
     """The hash of each table that the flags ask for, by its name."""
     sets = [flag.removeprefix("--set=") for flag in flags if flag.startswith("--set=")]
     names = [flag.removeprefix("--select=") for flag in flags if flag.startswith("--select=")]
-    loaded = load(config, env=None, sets=sets, environ=environ).pipeline
-    tables = {entity.entity: table_of(loaded, entity) for entity in loaded.silver if entity.entity in names or not names}
-    return {name: content_hash(spark.read.format("delta").load(table)) for name, table in tables.items()}
+    return content_hashes(spark, load(config, env=None, sets=sets, environ=environ).pipeline, names=names)
 
 
 def on(service: Service, backend: str) -> tuple[dict[str, str], list[str]]:
@@ -147,8 +142,7 @@ def test_the_tables_of_a_cluster_on_a_store_are_those_of_local_mode(
         executors = there.executors()
     assert {worker: "Finished task" in said for worker, said in executors.items()} == {"worker-0": True, "worker-1": True}
     assert S3_SECRET not in f"{done.stdout}{done.stderr}{''.join(executors.values())}"
-    root = Location.parse(s3_service.root)
-    session("tests", needs=provider_for(root, "hadoop").needs(root, s3_service.access))  # for the one who looks
+    session("tests", needs=s3_service.needs)  # for the one who looks
     assert hashes(spark, pipeline, environ, *flags) == here
 
 

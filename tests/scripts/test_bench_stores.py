@@ -10,8 +10,6 @@ import pytest
 from medallion.clock import SystemClock
 from medallion.errors import MedallionError
 from medallion.spark import session
-from medallion.storage.location import Location
-from medallion.storage.registry import provider_for
 from medallion.testing.services import Service
 from scripts.bench import stores
 
@@ -28,8 +26,8 @@ def test_chunks_land_and_are_copied_and_entries_committed(
 ) -> None:
     """Three files of a megabyte; what did not arrive as a whole is no figure."""
     monkeypatch.setattr(stores, "ENTRIES", 3)
-    root, clock = Location.parse(s3_service.root), SystemClock()
-    session("tests", needs=provider_for(root, "hadoop").needs(root, s3_service.access))
+    clock = SystemClock()
+    session("tests", needs=s3_service.needs)
     chunks = stores.filled(tmp_path, files=3, each=stores.MB)
     made = stores.Bucket(root=s3_service.root, access=s3_service.access, spark=spark, clock=clock, chunks=chunks)
     assert made.land() > 0
