@@ -22,6 +22,8 @@ from medallion.errors import DiskFullError, StorageError
 from medallion.failpoint import failpoint
 from medallion.schema import ROW
 
+_GATHERED = 1024 * 1024
+"""Bytes that the writer of a format gathers before they are hashed and written: each such call waits for the interpreter's lock."""
 ROW_GROUP = 32_768
 """Rows of a group, at most: what is still to be written when a chunk's last page comes."""
 DICTIONARY_BYTES = 64 * 1024
@@ -97,10 +99,11 @@ class _Growing:
         self.format, self.path = format_, path
         self.file = _Hashing(path.open("xb"))
         try:
+            self._gathered = pa.BufferedOutputStream(pa.PythonFile(self.file, mode="w"), _GATHERED)
             self._writer: _Writer = (
-                pyarrow.parquet.ParquetWriter(self.file, schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES)
+                pyarrow.parquet.ParquetWriter(self._gathered, schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES)
                 if format_ == "parquet"
-                else pyarrow.csv.CSVWriter(self.file, csv.text_schema(schema), write_options=csv.OPTIONS)
+                else pyarrow.csv.CSVWriter(self._gathered, csv.text_schema(schema), write_options=csv.OPTIONS)
             )
         except BaseException:
             self.discard()
@@ -113,6 +116,7 @@ class _Growing:
     def close(self) -> LocalFile:
         """The file is complete."""
         self._writer.close()
+        self._gathered.close()
         self.file.end()
         return LocalFile(format=self.format, path=self.path, bytes=self.file.size, sha256=self.file.sha256.hexdigest())
 

@@ -16,6 +16,7 @@ from medallion.errors import MedallionError, SourceError, SourceUnavailable, Thr
 from medallion.policy.breaker import Outcome
 from medallion.policy.retry import FailedAttempt, RetryPolicy, async_retrying, retrying
 from medallion.prefetch.hosts import Host, Retries, judge, outcome_of
+from medallion.prefetch.slots import Slot
 from medallion.prefetch.transport import BlockingTransport, Transport
 from medallion.prefetch.width import RequestWidth
 from medallion.source.decode import Decoded
@@ -24,7 +25,13 @@ from medallion.source.joined import joined
 from medallion.source.protocol import DONE, Position
 from medallion.source.request import Answer, Request, origin
 
-Effects: TypeAlias = Generator[float | Request, Answer | None, "Fetched"]
+
+class _Arrived:
+    """The effect that says: the answer is whole, and good as far as its status says."""
+
+
+_ARRIVED = _Arrived()
+Effects: TypeAlias = Generator[float | Request | _Arrived, Answer | None, "Fetched"]
 
 _NOTHING = Decoded(records=[], found={})
 
@@ -88,6 +95,8 @@ class Asker:
         finally:
             flow.close()  # what a flow holds while it asks for a token must not wait for the collector
         seconds = self.clock.monotonic() - since
+        if 200 <= answer.status < 300:
+            yield _ARRIVED
         return self._page(request, position(), answer, seconds, guess=guess)
 
     def _sent(self, outgoing: Request) -> Generator[float | Request, Answer | None, tuple[float, Answer]]:
@@ -142,12 +151,14 @@ class Asker:
         position: Callable[[], Position],
         *,
         guess: bool,
+        slot: Slot,
         on_retry: Callable[[FailedAttempt], None],
     ) -> Fetched:
-        """The page at *position*, within the retry budget; waits and sends on the running event loop."""
+        """The page at *position*, within the retry budget; waits and sends on the running event loop, and only while it holds *slot*."""
 
         async def once() -> Fetched:
-            return await _drive(self.attempt(request, position, guess=guess), transport, self.clock.pause)
+            await slot.hold()
+            return await _drive(self.attempt(request, position, guess=guess), transport, self.clock.pause, slot)
 
         try:
             return await once()
@@ -188,7 +199,7 @@ class Asker:
         return spend
 
 
-async def _drive(effects: Effects, transport: Transport, pause: Callable[[float], Awaitable[None]]) -> Fetched:
+async def _drive(effects: Effects, transport: Transport, pause: Callable[[float], Awaitable[None]], slot: Slot) -> Fetched:
     try:
         step = next(effects)
         while True:
@@ -199,9 +210,12 @@ async def _drive(effects: Effects, transport: Transport, pause: Callable[[float]
                     step = effects.throw(error)
                 else:
                     step = effects.send(answer)
+                continue
+            if isinstance(step, _Arrived):
+                await slot.arrived()
             else:
                 await pause(step)
-                step = next(effects)
+            step = next(effects)
     except StopIteration as end:
         return cast(Fetched, end.value)
     finally:
@@ -219,9 +233,10 @@ def _drive_blocking(effects: Effects, transport: BlockingTransport, sleep: Calla
                     step = effects.throw(error)
                 else:
                     step = effects.send(answer)
-            else:
+                continue
+            if not isinstance(step, _Arrived):
                 sleep(step)
-                step = next(effects)
+            step = next(effects)
     except StopIteration as end:
         return cast(Fetched, end.value)
     finally:

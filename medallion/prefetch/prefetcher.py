@@ -14,6 +14,7 @@ from medallion.policy.retry import FailedAttempt
 from medallion.prefetch.attempt import Asker, Fetched
 from medallion.prefetch.handover import Delivery, End, Handover
 from medallion.prefetch.lanes import Asked, LaneState
+from medallion.prefetch.slots import Slot, Slots
 from medallion.prefetch.transport import Transport
 from medallion.source.protocol import Lane, Page
 from medallion.stop import StopFlag
@@ -78,6 +79,15 @@ class Prefetcher:
                 self.listener(item)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Under:
+    """A page that is under way, and its slot."""
+
+    state: LaneState
+    asked: Asked
+    slot: Slot
+
+
 class _Run:
     """One call of ``pages``. Everything but *work* and *call* runs on the event loop."""
 
@@ -86,6 +96,7 @@ class _Run:
         self._waiting: Iterator[Lane] | None = iter(lanes)
         self._active: list[LaneState] = []
         self._tasks: dict[Asked, asyncio.Task[None]] = {}
+        self._slots = Slots(self._width, self._pump)
         self._booked, self._estimate = 0, _FIRST_ESTIMATE
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = False
@@ -131,23 +142,27 @@ class _Run:
         """Asks for whatever may be asked for now."""
         if self._settings.stop.requested:
             self.terminate()
-        while not self._over and len(self._tasks) < self._width():
-            if not self.handover.room(self._estimate, self._booked):
-                return
-            try:
-                found = self._choose()
-            except MedallionError as error:  # of whoever makes the lanes
-                self.finish(error)
-                return
-            if found is None:
-                break
-            state, asked = found
-            asked.booked = self._estimate
-            self._booked += asked.booked
-            task = self._tasks[asked] = asyncio.get_running_loop().create_task(self._fetch(state, asked))
+        while (found := self._next()) is not None:
+            task = self._tasks[found.asked] = asyncio.get_running_loop().create_task(self._fetch(found))
             task.add_done_callback(self._look_at)
         if not self._tasks and not self._active and self._waiting is None:
             self.finish()
+
+    def _next(self) -> _Under | None:
+        """What may be asked for now, with a slot and room in memory; None if there is nothing, or one of them is lacking."""
+        if self._over or not self._slots.free or not self.handover.room(self._estimate, self._booked):
+            return None
+        try:
+            found = self._choose()
+        except MedallionError as error:  # of whoever makes the lanes
+            self.finish(error)
+            return None
+        if found is None:
+            return None
+        state, asked = found
+        asked.booked = self._estimate
+        self._booked += asked.booked
+        return _Under(state=state, asked=asked, slot=self._slots.take())
 
     def _width(self) -> int:
         return min(self._settings.concurrency, self._settings.asker.width.allowed())
@@ -171,16 +186,29 @@ class _Run:
                 return state, asked
         return None
 
-    async def _fetch(self, state: LaneState, asked: Asked) -> None:
-        outcome: Fetched | MedallionError
+    async def _fetch(self, under: _Under | None) -> None:
+        """Asks for a page, and then, in the same step in which that was taken apart, for the next one that may be asked for."""
+        while under is not None:
+            asked = under.asked
+            try:
+                outcome = await self._outcome(asked, under.slot)
+                if self._tasks.pop(asked, None) is None or self._over:
+                    return
+                self._arrived(under.state, asked, outcome)
+            finally:
+                under.slot.release()
+            under = self._next()
+            if under is not None and (task := asyncio.current_task()) is not None:
+                self._tasks[under.asked] = task
+        self._pump()
+
+    async def _outcome(self, asked: Asked, slot: Slot) -> Fetched | MedallionError:
         try:
-            outcome = await self._settings.asker.fetch(
-                self._transport, asked.request, lambda: asked.position, guess=asked.guess, on_retry=self._tell
+            return await self._settings.asker.fetch(
+                self._transport, asked.request, lambda: asked.position, guess=asked.guess, slot=slot, on_retry=self._tell
             )
         except MedallionError as error:
-            outcome = error
-        if self._tasks.pop(asked, None) is not None and not self._over:
-            self._arrived(state, asked, outcome)
+            return error
 
     def _arrived(self, state: LaneState, asked: Asked, outcome: Fetched | MedallionError) -> None:
         size = outcome.held if isinstance(outcome, Fetched) else 0
@@ -201,7 +229,6 @@ class _Run:
                 task.cancel()
         if state.done:
             self._active.remove(state)
-        self._pump()
 
     def _hand_over(self, item: Delivery | Event) -> None:
         if self.handover.put(item) and self._waking is None:

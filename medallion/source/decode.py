@@ -6,7 +6,6 @@ Whatever that decoder does not accept is looked at again, level by level, to say
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,7 +17,6 @@ from medallion.errors import PageError
 from medallion.source.joined import Joined
 
 BOM = b"\xef\xbb\xbf"
-_NO_OBJECT = re.compile(rb"\n[^{]")
 _level = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder()
@@ -70,7 +68,7 @@ class PageDecoder:
         except (msgspec.DecodeError, RecursionError) as error:
             raise _not_json(body, error, page) from error
         records = Joined(b"\n".join(raws), len(raws))
-        if raws and (not records.text.startswith(b"{") or _NO_OBJECT.search(records.text)):
+        if raws and (not records.text.startswith(b"{") or records.text.count(b"\n{") + 1 < len(raws)):
             odd = next(record for record in records if record[:1] != b"{")
             raise PageError(f"{page}: the records at {_spoken(self._records_path)} must be JSON objects, found {_kind(odd)}")
         return Decoded(records=records, found=found)

@@ -234,6 +234,8 @@ def test_a_mistake_in_a_plug_in_reaches_the_consumer() -> None:
     """An error that is none of ours ends the run instead of hanging it."""
 
     class Broken(Scripted):
+        """Its first answer is cut off."""
+
         async def send(self, request: Request) -> Answer:
             raise KeyError(f"mistake in {request!r}")
 
@@ -264,3 +266,22 @@ def test_a_circle_across_windows_is_no_circle() -> None:
         assert asking.read(lanes=week, pagination={"type": "cursor", "cursor_path": "next"}, **WINDOWED) == [0] * 6
     with serve(lambda _: json_reply({"data": rows(1), "next": "A"})) as server:
         assert isinstance(Asking(server.url).fail(pagination={"type": "cursor", "cursor_path": "next"}), PaginationError)
+
+
+def test_the_next_request_is_sent_before_a_page_is_taken_apart_and_a_broken_page_is_asked_again_in_its_turn() -> None:
+    """While a page is parsed the others are under way; never more than the concurrency, not even with one that is repeated."""
+    order: list[int] = []
+
+    class Broken(Scripted):
+        """Its first answer is cut off."""
+
+        async def send(self, request: Request) -> Answer:
+            answer = await super().send(request)
+            order.append(int(dict(request.params)["page"]))
+            return Answer(status=200, body=b'{"data":', url=answer.url) if order == [1] else answer
+
+    transport = Broken(6)
+    assert ids(prefetcher(transport, concurrency=1).pages([ALL])) == [1, 2, 3, 4, 5, 6]
+    assert transport.most == 1
+    assert order[:2] == [1, 2]
+    assert order.count(1) == 2
