@@ -180,7 +180,7 @@ def _pagination(pagination: Pagination) -> str:
 
 def _incremental(asked: Incremental, kind: str) -> str:
     there_is = "the highest value there is" if kind == "db" else "the start of the run"
-    there_is = "the highest value that comes" if asked.by_number else there_is
+    there_is = "the highest value that comes" if asked.by_number and kind != "db" else there_is
     until = there_is if asked.last is None else show_bound(asked.last)
     window = f", in windows of {show_span(asked.window)}" if asked.window else ""
     lookback = f", later runs {show_span(asked.lookback)} before the watermark" if asked.lookback else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -12,6 +14,7 @@ from pyspark.sql import functions as F
 from medallion.bronze import csv
 from medallion.bronze.entry import ChunkFile, Format
 from medallion.bronze.typed import content, quoted
+from medallion.config.bound import parse_bound, show_bound
 from medallion.errors import StorageError
 from medallion.schema import BIGINT, RESCUED, ROW, STRING, Type
 
@@ -26,6 +29,7 @@ _OF = "of"
 _IN_TASK = (1 << 33) - 1
 """The part of Spark's increasing ids that counts the rows of a task."""
 _MODULUS = 1 << 128
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +47,10 @@ class Files:
     written: tuple[Written, ...]
     rescued: int
     """Rows with something in ``_rescued``."""
-    newest: int | None
-    """The highest cursor value before the run's end, in microseconds since 1970."""
+    newest: str | None
+    """The highest cursor value before the run's end, as the log spells it."""
     unreadable: int
-    """Rows with a cursor value that is no instant."""
+    """Rows with a cursor value that is no instant, or no number where it counts up."""
     content: int
     """The sum of the rows' hashes: the same for the same rows in any order. 0 where it was not asked for."""
 
@@ -59,6 +63,15 @@ class Files:
     def bytes(self) -> int:
         """Bytes of all files that are read."""
         return sum(one.files[0].bytes for one in self.written)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """What moves the watermark: *sql* is its value in a landed row; values before *end* count, which is spelled as the log does it."""
+
+    sql: str
+    by_number: bool
+    end: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,30 +128,25 @@ def look(
     columns: Mapping[str, Type],
     formats: Sequence[Format],
     *,
-    cursor: str | None,
-    end: int | None,
+    cursor: Cursor | None,
     hashed: bool,
 ) -> Files:
     """What was written to *uri*, and beside it where there are two *formats*, each file counted and hashed by the executors.
 
-    *folder* is the same place, below the table. *hashed*: the content, too. *cursor* is the SQL of the cursor's value; only values before
-    *end* (microseconds since 1970) count. Raises StorageError where a file is there for the one look and not for the other.
+    *folder* is the same place, below the table. *hashed*: the content, too. Raises StorageError where a file is there for the one look and
+    not for the other.
     """
     first = formats[0]
-    moment = F.lit(None).cast("timestamp") if cursor is None else F.expr(f"try_cast({cursor} AS TIMESTAMP)")
-    micros = F.unix_micros(moment)
-    before = micros if end is None else F.when(micros < end, micros)
-    counted = (
-        landed(spark, [uri], columns, first)
-        .groupBy(F.col(quoted(FILE)).alias("name"))
-        .agg(
-            F.count("*").alias("rows"),
-            F.count(RESCUED).alias("rescued"),
-            F.max(before).alias("newest"),
-            F.count(F.expr(cursor or "NULL")).alias("known"),
-            F.count(micros).alias("instants"),
-            *_content(columns, hashed),
-        )
+    rows = landed(spark, [uri], columns, first)
+    value = _value(rows, cursor)
+    before = value if cursor is None or cursor.end is None else F.when(value < _value_of(cursor.end), value)
+    counted = rows.groupBy(F.col(quoted(FILE)).alias("name")).agg(
+        F.count("*").alias("rows"),
+        F.count(RESCUED).alias("rescued"),
+        F.max(before).alias("newest"),
+        F.count(F.expr("NULL" if cursor is None else cursor.sql)).alias("known"),
+        F.count(value).alias("readable"),
+        *_content(columns, hashed),
     )
     counts = {row["name"]: row for row in counted.collect()}
     files = [_digests(spark, uri, folder, first)]
@@ -149,10 +157,31 @@ def look(
     return Files(
         written=tuple(Written(rows=row["rows"], files=tuple(found[name] for found in files)) for name, row in sorted(counts.items())),
         rescued=sum(row["rescued"] for row in counts.values()),
-        newest=max((row["newest"] for row in counts.values() if row["newest"] is not None), default=None),
-        unreadable=sum(row["known"] - row["instants"] for row in counts.values()),
+        newest=_spelled(max((row["newest"] for row in counts.values() if row["newest"] is not None), default=None), cursor),
+        unreadable=sum(row["known"] - row["readable"] for row in counts.values()),
         content=sum(int(row["high"] or 0) * (1 << 64) + int(row["low"] or 0) for row in counts.values()) % _MODULUS,
     )
+
+
+def _value(rows: DataFrame, cursor: Cursor | None) -> Column:
+    """What the cursor of a row says: microseconds since 1970, or a number; null where it says neither."""
+    if cursor is None or not cursor.by_number:
+        return F.unix_micros(F.expr(f"try_cast({'NULL' if cursor is None else cursor.sql} AS TIMESTAMP)"))
+    exact = rows.selectExpr(cursor.sql).schema.fields[0].dataType.simpleString()
+    if exact == "bigint" or exact.startswith("decimal("):
+        return F.expr(cursor.sql)
+    return F.expr(f"try_cast({cursor.sql} AS DECIMAL(38,18))")
+
+
+def _value_of(end: str) -> Column:
+    bound = parse_bound(end)
+    return F.lit((bound - _EPOCH) // timedelta(microseconds=1)) if isinstance(bound, datetime) else F.expr(end)
+
+
+def _spelled(newest: int | Decimal | None, cursor: Cursor | None) -> str | None:
+    if newest is None or cursor is None:
+        return None
+    return show_bound(Decimal(newest) if cursor.by_number else _EPOCH + timedelta(microseconds=int(newest)))
 
 
 def beside(folder: str) -> str:

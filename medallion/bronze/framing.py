@@ -5,12 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from medallion.bronze import executors
 from medallion.bronze.entry import Asked, Format
-from medallion.bronze.executors import Cut, Files
+from medallion.bronze.executors import Cursor, Cut, Files
 from medallion.bronze.ledger import Ledger
 from medallion.bronze.opening import Opened
 from medallion.bronze.state import latest
@@ -18,7 +17,6 @@ from medallion.bronze.taken import Taken
 from medallion.bronze.typed import quoted, shape
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
-from medallion.config.values import parse_instant, show_instant
 from medallion.errors import QualityError
 from medallion.events import Noticed
 from medallion.schema import ROW, Type, landing_name
@@ -28,8 +26,6 @@ from medallion.storage.filesystem import FileSystem
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +62,7 @@ class FrameLanding:
     held: _Held | None = None
     rescued: int = 0
     unreadable: int = 0
-    newest: int | None = None
+    newest: str | None = None
     contents: list[int] = field(default_factory=list)
     _said: set[str] = field(default_factory=set)
 
@@ -105,7 +101,7 @@ class FrameLanding:
         self.rescued += files.rescued
         self.unreadable += files.unreadable
         self.contents.append(files.content)
-        self.newest = max((one for one in (self.newest, files.newest) if one is not None), default=None)
+        self.newest = latest(self.newest, files.newest)
         self.changed = self.changed or bool(shaped.plan.changes)
         self.pending += shaped.plan.changes
         self.held = _Held(frame=frame, files=files)
@@ -132,8 +128,7 @@ class FrameLanding:
     @property
     def candidate(self) -> str | None:
         """The highest cursor value before the run's end, in this attempt and those before."""
-        newest = None if self.newest is None else show_instant(_EPOCH + timedelta(microseconds=self.newest))
-        return latest(newest, None if self.opened.continued is None else self.opened.continued.candidate)
+        return latest(self.newest, None if self.opened.continued is None else self.opened.continued.candidate)
 
     def _written(self, rows: DataFrame, columns: Mapping[str, Type]) -> Files:
         cut = Cut(rows=self.bronze.max_rows_per_file, bytes=self.bronze.max_file_size_mb * 1024**2, compression=self.bronze.compression)
@@ -146,18 +141,23 @@ class FrameLanding:
             executors.write(again, self._uri(folder), columns, cut, formats[0])
             self._delete(large)
             self._delete(executors.beside(large))
-        incremental = self.source.incremental
-        end = self.opened.started.end
         return executors.look(
             self.spark,
             self._uri(folder),
             folder,
             columns,
             formats,
-            cursor=None if incremental is None else _cursor(incremental.cursor_field, columns),
-            end=None if end is None else (parse_instant(end) - _EPOCH) // timedelta(microseconds=1),
+            cursor=self._cursor(columns),
             hashed=self.source.load_pattern == "full",
         )
+
+    def _cursor(self, columns: Mapping[str, Type]) -> Cursor | None:
+        """None where the source has none, or no column of the table is called so."""
+        incremental = self.source.incremental
+        sql = None if incremental is None else _sql_of(incremental.cursor_field, columns)
+        if incremental is None or sql is None:
+            return None
+        return Cursor(sql=sql, by_number=incremental.by_number, end=self.opened.started.end)
 
     @property
     def _formats(self) -> tuple[Format, ...]:
@@ -184,7 +184,7 @@ class FrameLanding:
             self.fs.delete(file.path)
 
 
-def _cursor(field_: str, columns: Mapping[str, Type]) -> str | None:
+def _sql_of(field_: str, columns: Mapping[str, Type]) -> str | None:
     """The SQL of the cursor's value in a landed row; None: no column is called so."""
     column = landing_name(field_, columns)
     if column in columns:

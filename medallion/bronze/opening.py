@@ -76,7 +76,7 @@ def open_run(
     options: ExtractOptions,
     clock: Clock,
     attempt: str,
-    ceiling: Callable[[], datetime | None] = lambda: None,
+    ceiling: Callable[[], Bound | None] = lambda: None,
     parent: ParentCut | None = None,
 ) -> Opened | None:
     """The run that this attempt works on, its first entry written; None: the source ends before the watermark, nothing is left to ask.
@@ -106,7 +106,8 @@ def open_run(
     renewed = moves and _is_of_another_field(state, incremental)
     if renewed and not options.full_refresh:
         raise ConfigError([Problem(path=f"sources.{source.name}.{source.type}.incremental.cursor_field", message=_other_field(state))])
-    start, end = _bounds(state, options, source, now if incremental is None else ceiling() or now)
+    known = None if incremental is None else ceiling()
+    start, end = _bounds(state, options, source, now if known is None else known)
     window = None if incremental is None else incremental.window
     started = RunStarted(
         **writer.stamp(f"{logical.astimezone(timezone.utc):%Y%m%dt%H%M%Sz}-{uuid.uuid4().hex[:8]}"),
@@ -268,11 +269,11 @@ def _other_field(state: TableState) -> str:
     )
 
 
-def _bounds(state: TableState, options: ExtractOptions, source: Source, now: datetime) -> tuple[str | None, str | None]:
+def _bounds(state: TableState, options: ExtractOptions, source: Source, until: Bound) -> tuple[str | None, str | None]:
     incremental = source.incremental
     if incremental is None:
         return None, None
-    end = _end(source, incremental, now)
+    end = _end(source, incremental, until)
     if options.backfill:
         return _range(options, incremental, end)
     if source.parent is not None and not options.full_refresh:
@@ -289,9 +290,12 @@ def _range(options: ExtractOptions, incremental: Incremental | None, end: str | 
     return show_bound(start), end if options.to is None else show_bound(parse_bound(options.to))
 
 
-def _end(source: Source, incremental: Incremental, now: datetime) -> str | None:
-    """Where a run ends that opens *now*; None: the source cannot be told, or of its numbers none is known that it could be told."""
+def _end(source: Source, incremental: Incremental, until: Bound) -> str | None:
+    """Where a run ends that opens now, *until* being where the source does, or the clock is.
+
+    None: the source cannot be told, or of its numbers none is known that it could be told.
+    """
     last = incremental.last
-    if not has_end(source) or (incremental.by_number and last is None):
-        return None
-    return show_bound(last if last is not None and (incremental.by_number or is_before(last, now)) else now)
+    if not has_end(source) or not alike(until, incremental.initial):
+        return None if last is None or not has_end(source) else show_bound(last)
+    return show_bound(last if last is not None and is_before(last, until) else until)

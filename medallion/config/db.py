@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,12 @@ class Partition(Section):
     """Where the first range ends to the left; rows below it are in the first range. Default: the lowest value there is."""
     upper: str | int | float | None = None
     """Where the last range ends; rows above it are in the last range. Default: the highest value there is."""
+
+
+class DbIncremental(Incremental):
+    """Only what is new, by a column of dates, timestamps or numbers; the end of a run is the highest value before it reads."""
+
+    knows_end: ClassVar[bool] = True
 
 
 class Db(Section):
@@ -45,5 +51,5 @@ class Db(Section):
     """Rows that come over the network at once; all of them at once would fill the memory."""
     session_init: str | None = None
     """SQL that each connection which reads rows runs first, such as a SET."""
-    incremental: Incremental | None = None
-    """Only what is new, by a column of dates or timestamps; the end of a run is the highest value before it reads."""
+    incremental: DbIncremental | None = None
+    """Only what is new, by a column of dates, timestamps or numbers; the end of a run is the highest value before it reads."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
 
 from pydantic import model_validator
 
@@ -13,6 +14,9 @@ from medallion.config.values import Section
 
 class Incremental(Section):
     """Only what is new: rows by a cursor field, from the watermark (less the lookback) to an end that is frozen when the run opens."""
+
+    knows_end: ClassVar[bool] = False
+    """Whether the source itself can say how far its numbers go, before it is read."""
 
     cursor_field: str
     """Field of a record that says when it changed, or that counts up; dotted inside objects."""
@@ -59,6 +63,6 @@ class Incremental(Section):
             raise ValueError("end_value must be a number where initial_value is one, and an instant where it is one")
         if self.last is not None and not is_before(self.initial, self.last):
             raise ValueError("end_value must be later than initial_value")
-        if self.by_number and self.window is not None and self.last is None:
+        if self.by_number and self.window is not None and self.last is None and not self.knows_end:
             raise ValueError("window needs end_value where the cursor is a number: nobody knows where the last one would end")
         return self

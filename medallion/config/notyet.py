@@ -12,7 +12,5 @@ Refusal = tuple[Path, str]
 
 def of_source(source: Source) -> Iterator[Refusal]:
     """What of a source is not built yet."""
-    if source.type == "db" and source.incremental is not None and source.incremental.by_number:
-        yield ("db", "incremental", "initial_value"), "numbers are not built for databases in this version; dates and instants are"
     if source.parent is not None and source.incremental is not None and source.incremental.window is not None:
         yield ("api", "incremental", "window"), "windows of requests from another source's records are not built in this version"

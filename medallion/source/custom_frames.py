@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from medallion.config.bound import Bound
 from medallion.config.secret import SecretResolver
 from medallion.config.shape import texts
 from medallion.config.source import Source
@@ -52,16 +54,22 @@ class CheckedFrames:
     source: FrameSource
     mask: Callable[[str], str]
 
-    def ceiling(self, spark: SparkSession) -> datetime | None:
-        """See FrameSource."""
+    def ceiling(self, spark: SparkSession) -> Bound | None:
+        """See FrameSource. A whole number may be given as one. Raises PageError for what is no end."""
         asked = getattr(self.source, "ceiling", None)
         try:
             found = None if asked is None else asked(spark)
         except Exception as error:
             raise self._typed(error) from error
-        if found is not None and (not isinstance(found, datetime) or found.tzinfo is None):
-            raise PageError(f"{self.called}: ceiling must give an instant with a zone, or None, got {found!r}")
-        return found
+        if isinstance(found, int) and not isinstance(found, bool):
+            return Decimal(found)
+        if (
+            found is None
+            or (isinstance(found, Decimal) and found.is_finite())
+            or (isinstance(found, datetime) and found.tzinfo is not None)
+        ):
+            return found
+        raise PageError(f"{self.called}: ceiling must give an instant with a zone, a whole or decimal number, or None, got {found!r}")
 
     def frames(self, spark: SparkSession, lanes: Sequence[Lane]) -> Iterator[Frame]:
         """See FrameSource. Raises PageError or PaginationError for a frame that breaks the Protocol, SourceError for any other failure."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from medallion.config.bound import Bound
 from medallion.config.file import File
 from medallion.config.glob import parted
 from medallion.errors import MedallionError, SourceError
@@ -49,7 +49,7 @@ class FileFrames:
     open_root: Callable[[str], FileSystem]
     listener: Listener
 
-    def ceiling(self, spark: SparkSession) -> datetime | None:  # noqa: ARG002
+    def ceiling(self, spark: SparkSession) -> Bound | None:  # noqa: ARG002
         """Files are told apart by what they are, not by when: a run ends where the clock is."""
         return None
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from medallion.config.bound import show_bound
+from medallion.config.bound import Bound, moved, parse_bound, show_bound
 from medallion.config.db import Db
 from medallion.config.names import closest
-from medallion.config.values import parse_instant
 from medallion.errors import AuthError, MedallionError, SourceError, SourceUnavailable
 from medallion.events import Listener, Noticed
 from medallion.source.protocol import DONE, Frame, Lane, Window
-from medallion.source.sql import Kind, bounds, highest, primary_key, quoted, range_of, relation, selected
+from medallion.source.sql import MOMENTS, Kind, bounds, highest, primary_key, quoted, range_of, relation, selected
 from medallion.spark import POSTGRESQL, Driver
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 CONNECT_SECONDS = 10
-_NUMBERS = ("byte", "short", "integer", "long", "float", "double")
+_WHOLE = ("byte", "short", "integer", "long")
+_NUMBERS = (*_WHOLE, "float", "double")
 _REFUSED = re.compile(r"password|authentication|no pg_hba\.conf entry|role \S+ does not exist|permission denied", re.IGNORECASE)
 _AWAY = re.compile(
     r"Connection to \S+ refused|connection attempt failed|I/O error occurred|terminating connection|"
@@ -58,8 +59,19 @@ class Column:
     @property
     def ranged(self) -> bool:
         """Whether Spark can cut it into ranges."""
-        known = self.kind in (*_NUMBERS, "date", "timestamp", "timestamp_ntz") or str(self.kind).startswith("decimal(")
+        known = self.kind in (*_NUMBERS, *MOMENTS) or str(self.kind).startswith("decimal(")
         return known and self.cast is None
+
+    @property
+    def step(self) -> Decimal | timedelta | None:
+        """The least by which two of its values differ; None: nobody knows, so no range of them can end right behind one."""
+        if self.kind in MOMENTS:
+            return timedelta(microseconds=1)
+        if self.kind in _WHOLE:
+            return Decimal(1)
+        if str(self.kind).startswith("decimal(") and self.cast is None:
+            return Decimal(1).scaleb(-int(str(self.kind).rstrip(")").rpartition(",")[2]))
+        return None
 
     @property
     def cast(self) -> str | None:
@@ -86,8 +98,8 @@ class JdbcFrames:
     listener: Listener
     driver: Driver = POSTGRESQL
 
-    def ceiling(self, spark: SparkSession) -> datetime | None:
-        """Right behind the highest value of the cursor column; None: there is none yet."""
+    def ceiling(self, spark: SparkSession) -> Bound | None:
+        """Right behind the highest value of the cursor column. Where there is none yet: None, or the initial value if it is a number."""
         incremental = self.db.incremental
         if incremental is None:
             return None
@@ -96,10 +108,12 @@ class JdbcFrames:
         name = incremental.cursor_field
         row = self._load(spark, highest(relation(self.db), name, kinds[name].kind)).collect()[0]
         if row[0] is None:
-            return None
+            return incremental.initial if incremental.by_number else None
+        step = kinds[name].step
+        assert step is not None, "the column was looked at"
         try:
-            return parse_instant(row[0]) + timedelta(microseconds=1)
-        except (ValueError, OverflowError) as error:
+            return moved(parse_bound(row[0]), step)
+        except ValueError as error:
             raise SourceError(
                 f"{self.source}: the highest {incremental.cursor_field} is {row[0]}, "
                 "behind which no run can end; leave such rows out by a query"
@@ -145,13 +159,16 @@ class JdbcFrames:
         return {field["name"]: Column(kind=field["type"], told=field["metadata"]) for field in fields}
 
     def _cursor(self, kinds: Mapping[str, Column]) -> None:
-        """Raises SourceError where the cursor's column is not there, or is none of dates."""
+        """Raises SourceError where the cursor's column is not there, or has no values of the kind that the initial value is of."""
         if self.db.incremental is None:
             return
-        name = self.db.incremental.cursor_field
+        name, by_number = self.db.incremental.cursor_field, self.db.incremental.by_number
         self._known(name, kinds, "cursor_field")
-        if kinds[name].kind not in ("date", "timestamp", "timestamp_ntz"):
-            raise SourceError(f"{self.source}: db.incremental.cursor_field {name} is {kinds[name].kind}; it must be a date or a timestamp")
+        column = kinds[name]
+        if column.step is None or (column.kind in MOMENTS) == by_number:
+            wanted = "a whole number or one with a fixed scale, as initial_value is a number" if by_number else "a date or a timestamp"
+            told = "numeric without a scale" if column.cast == "text" and str(column.kind).startswith("decimal(") else column.kind
+            raise SourceError(f"{self.source}: db.incremental.cursor_field {name} is {told}; it must be {wanted}")
 
     def _known(self, name: str, kinds: Mapping[str, Any], key: str) -> None:
         if name not in kinds:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from medallion.config.bound import Bound
@@ -129,10 +128,11 @@ class Frame:
 class FrameSource(Protocol):
     """Gives the frames of lanes: in order within a lane. What it reads is fixed by lane and position, so that it can be read again."""
 
-    def ceiling(self, spark: SparkSession) -> datetime | None:
-        """Where what is there now ends: all of it is before this instant, which becomes the end of the run that opens.
+    def ceiling(self, spark: SparkSession) -> Bound | None:
+        """Where what is there now ends: all of it is before this instant or number, which becomes the end of the run that opens.
 
-        Asked once a run, before anything is read; a resumed run keeps its end. None: the run ends where the clock is.
+        Asked once a run, before anything is read; a resumed run keeps its end. None: the run ends where the clock is, and where the
+        cursor is a number it has no end.
         """
 
     def frames(self, spark: SparkSession, lanes: Sequence[Lane]) -> Iterator[Frame]:

@@ -1,4 +1,4 @@
-"""SQL for PostgreSQL, made of quoted names and instants; nothing of a configuration is SQL but its query and its predicates."""
+"""SQL for PostgreSQL, made of quoted names, instants and numbers; nothing of a configuration is SQL but its query and its predicates."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
+from medallion.config.bound import Bound, show_bound
 from medallion.config.db import Db
 from medallion.source.protocol import Window
 
 Kind: TypeAlias = str | Mapping[str, Any]
 """The type of a column as Spark reads it, in its JSON."""
+MOMENTS = ("date", "timestamp", "timestamp_ntz")
+"""Kinds of columns that hold instants; a cursor's column that is none of them holds numbers."""
 _BIGINT = 9_200_000_000_000_000_000
 """Within what a bound can be, also after it was a double."""
 
@@ -37,15 +40,15 @@ def relation(db: Db) -> str:
 
 def range_of(column: str, kind: Kind, window: Window) -> str:
     """The condition for rows of ``[start, end)``, an open side left out; *kind* is the column's type as Spark has it."""
-    sides = [
-        f"{quoted(column)} {sign} {_moment(at, kind)}" for sign, at in ((">=", window.start), ("<", window.end)) if isinstance(at, datetime)
-    ]
+    sides = [f"{quoted(column)} {sign} {_constant(at, kind)}" for sign, at in ((">=", window.start), ("<", window.end)) if at is not None]
     return " AND ".join(sides) or "true"
 
 
 def highest(relation: str, column: str, kind: Kind) -> str:
-    """The highest value of a column of dates or timestamps, in ISO 8601; null: there is no row."""
+    """The highest value of a column of dates or timestamps, in ISO 8601, or of numbers, in digits; null: there is no row."""
     most = f"max({quoted(column)})"
+    if kind not in MOMENTS:
+        return f"SELECT CAST({most} AS text) AS highest FROM ({relation}) AS {quoted('rows')}"
     naive = f"{most} AT TIME ZONE 'UTC'" if kind == "timestamp" else f"CAST({most} AS timestamp)"
     spelled = f"""to_char({naive}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
     return (
@@ -58,7 +61,7 @@ def bounds(relation: str, column: str, kind: Kind) -> str:
     least, most = f"min({quoted(column)})", f"max({quoted(column)})"
     if kind == "timestamp":
         least, most = f"{least} AT TIME ZONE 'UTC'", f"{most} AT TIME ZONE 'UTC'"
-    elif kind not in ("date", "timestamp_ntz"):
+    elif kind not in MOMENTS:
         least, most = (f"CAST(greatest(least({side}, {_BIGINT}), -{_BIGINT}) AS bigint)" for side in (f"floor({least})", f"ceil({most})"))
     return f"SELECT CAST({least} AS text) AS least, CAST({most} AS text) AS most FROM ({relation}) AS {quoted('rows')}"
 
@@ -80,6 +83,8 @@ def selected(column: str, kind: Kind, cast: str | None) -> str:
     return f"{name} AT TIME ZONE 'UTC' AS {name}" if kind == "timestamp_ntz" else name
 
 
-def _moment(at: datetime, kind: Kind) -> str:
+def _constant(at: Bound, kind: Kind) -> str:
+    if not isinstance(at, datetime):
+        return show_bound(at)
     utc = at.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
     return f"TIMESTAMPTZ '{utc}+00'" if kind == "timestamp" else f"TIMESTAMP '{utc}'"

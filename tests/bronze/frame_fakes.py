@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from bronze_fakes import Lake
 from medallion.bronze.extract import ExtractResult
 from medallion.bronze.frames import extract_frames
 from medallion.bronze.opening import ExtractOptions
+from medallion.config.bound import Bound
 from medallion.config.source import Source
 from medallion.errors import MedallionError, SourceUnavailable
 from medallion.source.protocol import DONE, Frame, Lane
@@ -27,7 +27,7 @@ class Queries:
     """A FrameSource whose frames are Spark SQL, one query a lane; *error* is raised behind that many frames."""
 
     queries: Sequence[str]
-    top: datetime | None = None
+    top: Bound | None = None
     fail_after: int | None = None
     rescued: str | None = None
     stop: StopFlag | None = None
@@ -35,7 +35,7 @@ class Queries:
     stop_at: int | None = None
     asked: list[str] = field(default_factory=list)
 
-    def ceiling(self, spark: SparkSession) -> datetime | None:  # noqa: ARG002
+    def ceiling(self, spark: SparkSession) -> Bound | None:  # noqa: ARG002
         return self.top
 
     def frames(self, spark: SparkSession, lanes: Sequence[Lane]) -> Iterator[Frame]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,13 @@ from bronze_fakes import source as api_source
 from frame_fakes import FrameLake, Queries
 from frame_kill_driver import FRAMES
 
-from medallion.bronze.entry import ChunkEntry, SchemaEntry
+from medallion.bronze.entry import ChunkEntry, RunStarted, SchemaEntry
 from medallion.bronze.log import LogReader
 from medallion.bronze.stored import blocks
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.errors import QualityError, SourceUnavailable, TerminatedError
+from medallion.events import Noticed
 from medallion.failpoint import VARIABLE
 from medallion.stop import StopFlag
 from medallion.verify import check_log
@@ -121,6 +123,40 @@ def test_a_run_goes_on_behind_its_last_committed_frame_within_its_frozen_end(spa
     done = lake.extract(going_on, source("cdc"))
     assert (done.resumed, len(going_on.asked), lake.ids()) == (True, 1, [1, 3])
     assert (lake.completed().watermark, lake.completed().end) == ("2013-01-01T00:00:00Z", "2013-01-01T03:00:00Z")
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "DECIMAL(12,2)", "DOUBLE", "STRING"])
+def test_a_cursor_that_counts_up_moves_by_what_is_before_the_end(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+    """In whatever type numbers come; what is none is left to the remarks, and the next run begins at the highest one."""
+    lake = FrameLake.of(spark, tmp_path)
+    counted = Source.model_validate(
+        {
+            "name": "s",
+            "system": LAYOUT.system,
+            "table": LAYOUT.table,
+            "load_pattern": "cdc",
+            "type": "db",
+            "db": {
+                "url": "jdbc:postgresql://h/d",
+                "table": "t",
+                "incremental": {"cursor_field": "n", "initial_value": 3, "lookback": 2},
+            },
+        }
+    )
+    odd = "'x'" if kind == "STRING" else "NULL"
+    query = f"SELECT id, CAST(n AS {kind}) AS n FROM VALUES (1, '5'), (2, '12'), (3, '9'), (4, '10'), (5, {odd}) t(id, n)"
+    first = Queries([f"{query} WHERE {{start}} = 3 AND {{end}} = 10"], top=Decimal(10))
+    lake.extract(first, counted)
+    assert lake.completed().watermark == "9"
+    remarks = [event.sentence for event in lake.events if isinstance(event, Noticed)]
+    assert [sentence for sentence in remarks if "1 rows have nothing in n that the cursor could be" in sentence] == (
+        remarks if kind == "STRING" else []
+    )
+    again = Queries([query], top=Decimal("10.5"))
+    lake.extract(again, counted)
+    started = [stored.entry for stored in lake.log() if isinstance(stored.entry, RunStarted)]
+    assert [(run.start, run.end) for run in started] == [("3", "10"), ("7", "10.5")]
+    assert lake.completed().watermark == "10"
 
 
 def test_sigterm_commits_the_frame_that_is_whole(spark: SparkSession, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
+from decimal import Decimal
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -113,8 +114,21 @@ def test_what_the_class_raises_is_typed_and_shows_no_secret() -> None:
     assert frames.failure("anything else") is None
 
 
-@pytest.mark.parametrize(("given", "fine"), [(None, True), (datetime(2026, 1, 1, tzinfo=timezone.utc), True), ("2026-01-01", False)])
-def test_where_it_ends_is_an_instant_or_nothing(given: Any, fine: bool) -> None:
+@pytest.mark.parametrize(
+    ("given", "fine"),
+    [
+        (None, True),
+        (datetime(2026, 1, 1, tzinfo=timezone.utc), True),
+        (8, True),
+        (Decimal("8.5"), True),
+        ("2026-01-01", False),
+        (datetime(2026, 1, 1), False),  # noqa: DTZ001  on purpose
+        (8.5, False),
+        (True, False),
+        (Decimal("NaN"), False),
+    ],
+)
+def test_where_it_ends_is_an_instant_a_number_or_nothing(given: Any, fine: bool) -> None:
     """Anything else would move the end of a run somewhere."""
     made = CheckedFrames(called="Failing", source=Failing({"ceiling": given}), mask=str)
     if fine:

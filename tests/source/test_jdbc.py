@@ -196,10 +196,34 @@ def test_only_what_is_new_is_read_up_to_an_end_that_was_taken_before(shop: Shop)
         assert lake.state.watermark == "2020-01-02T00:00:00.2Z".replace(".2Z", ".200000Z")
 
 
+@pytest.mark.parametrize(("column", "step"), [("bigint", "1"), ("numeric(12,2)", "0.01")])
+def test_a_column_of_numbers_is_followed_as_one_of_instants_is(shop: Shop, column: str, step: str) -> None:
+    """Up to right behind the highest value that was there before; in windows; nothing while there is no row, or no new one."""
+    shop.server.sql(f"CREATE TABLE t (n {column}, v text)")
+    counted = shop.source("cdc", table="t", incremental={"cursor_field": "n", "initial_value": 10, "window": 40})
+    nothing = shop.extract(counted)
+    assert (nothing.rows, shop.state.watermark) == (0, None)
+    shop.server.sql("INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 100) g; INSERT INTO t VALUES (NULL, 'nowhere');")
+    first = shop.extract(counted)
+    assert sorted(int(row["n"]) for row in shop.rows(first)) == list(range(10, 101))
+    assert shop.state.last_completed is not None
+    assert (shop.state.watermark, shop.state.last_completed.end) == ("100", str(100 + Decimal(step)))
+    assert shop.files(first) == 3
+    shop.server.sql("INSERT INTO t VALUES (101, 'new'), (50, 'late')")
+    second = shop.extract(counted)
+    assert sorted(int(row["n"]) for row in shop.rows(second)) == [100, 101]
+    back = shop.extract(counted, from_=Decimal(50), to=Decimal(51))
+    assert sorted(row["v"] for row in shop.rows(back)) == ["late", "v50"]
+    assert shop.state.watermark == "101"
+
+
 def test_what_goes_wrong_is_one_sentence(shop: Shop) -> None:
     """Password, host, table, column: a typed error that names it, without the password."""
-    shop.server.sql("CREATE TABLE t (id int, at timestamptz, name text); INSERT INTO t VALUES (1, now(), 'x');")
-    since = {"initial_value": "2020-01-01"}
+    shop.server.sql(
+        'CREATE TABLE t (id int, at timestamptz, name text, half double precision, any_ numeric); ALTER TABLE t RENAME any_ TO "any"; '
+        "INSERT INTO t VALUES (1, now(), 'x');"
+    )
+    since, counting = {"initial_value": "2020-01-01"}, {"initial_value": 0}
     cases = [
         (shop.fails(shop.source(table="t"), password="wrong-one"), AuthError, "db.password"),
         (shop.fails(shop.source(table="t", url="jdbc:postgresql://127.0.0.1:1/postgres")), SourceUnavailable, "cannot be reached"),
@@ -209,6 +233,10 @@ def test_what_goes_wrong_is_one_sentence(shop: Shop) -> None:
         (shop.fails(shop.source(query="SELECT 1 / (id - 1) AS x FROM t")), SourceError, "division by zero"),
         (shop.fails(shop.source("cdc", table="t", incremental=since | {"cursor_field": "att"})), SourceError, "did you mean at?"),
         (shop.fails(shop.source("cdc", table="t", incremental=since | {"cursor_field": "name"})), SourceError, "must be a date"),
+        (shop.fails(shop.source("cdc", table="t", incremental=since | {"cursor_field": "id"})), SourceError, "must be a date"),
+        (shop.fails(shop.source("cdc", table="t", incremental=counting | {"cursor_field": "at"})), SourceError, "a whole number"),
+        (shop.fails(shop.source("cdc", table="t", incremental=counting | {"cursor_field": "half"})), SourceError, "half is double"),
+        (shop.fails(shop.source("cdc", table="t", incremental=counting | {"cursor_field": "any"})), SourceError, "without a scale"),
         (shop.fails(shop.source(table="t", partition={"column": "name"})), SourceError, "partition.column"),
     ]
     for error, kind, says in cases:

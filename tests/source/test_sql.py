@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 
@@ -50,6 +51,15 @@ def test_the_highest_value_and_its_range_do_not_depend_on_where_the_session_is(s
     second = Window(start=DAY + timedelta(microseconds=1), end=None)
     for window, found in ((first, "1"), (second, "2"), (Window(start=None, end=None), "1\n2")):
         assert server.sql(f"{ABROAD}SELECT id FROM ({TABLE}) t WHERE {range_of(column, kind, window)} ORDER BY id") == found
+
+
+def test_numbers_are_bounds_as_they_are(server: Postgres) -> None:
+    """The highest in digits; a range is of any number, whatever type the column has."""
+    assert server.sql(highest(TABLE, "n", "decimal(38,2)")) == f"1{'0' * 30}"
+    assert server.sql(highest(TABLE, "id", "integer")) == "2"
+    for window, found in ((Window(start=Decimal("-1.5"), end=Decimal(2)), "1"), (Window(start=Decimal("1.5"), end=None), "2")):
+        assert server.sql(f"SELECT id FROM ({TABLE}) t WHERE {range_of('n', 'decimal(38,2)', window)}") == found
+    assert server.sql(f"SELECT id FROM ({TABLE}) t WHERE {range_of('id', 'integer', Window(start=Decimal('1.5'), end=None))}") == "2"
 
 
 def test_what_has_no_end_is_not_made_one(server: Postgres) -> None:
