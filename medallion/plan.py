@@ -264,6 +264,6 @@ def _lines(what: Plan) -> Iterator[str]:
         yield f"  {setting.path:{width}}  {json.dumps(setting.value, ensure_ascii=False)}  [{setting.origin}]"
 
 
-def to_json(what: Plan) -> str:
-    """The plan as JSON, for other programs."""
-    return json.dumps(asdict(what), indent=2, ensure_ascii=False) + "\n"
+def to_json(what: Plan, **more: Any) -> str:
+    """The plan as JSON, for other programs, with *more* beside it."""
+    return json.dumps(asdict(what) | more, indent=2, ensure_ascii=False) + "\n"

@@ -30,6 +30,18 @@ from medallion.storage.roots import Roots
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstPage:
+    """What a source gives first: *records* as it wrote them; *request* is what was asked, masked."""
+
+    request: str
+    records: Sequence[bytes]
+    more: bool
+    """Whether there seem to be further pages."""
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preview:
     """The first records of the first page. *columns* are in the order in which they come; *request* is what was asked, masked."""
 
@@ -61,13 +73,30 @@ def preview(
     Of files it is the beginning of the oldest one; *platform* says how their storage is reached.
     Raises what a run would raise: ConfigError, SourceError, StorageError, StoppedEarly.
     """
-    now = clock.now()
-    lane = next(iter(first_lanes(source.incremental, now)), Lane(name=WHOLE, window=Window(start=None, end=None)))
-    if source.type == "custom":
-        return _of_class(source, resolver, lane, clock=clock, rows=rows, logical_date=logical_date or now)
     if source.type == "file" and source.file is not None:
         roots = Roots(platform=platform or Platform(), resolver=resolver, clock=clock, listener=listener)
         return _of_files(source.file, roots, rows=rows, clock=clock)
+    lane = next(iter(first_lanes(source.incremental, clock.now())), Lane(name=WHOLE, window=Window(start=None, end=None)))
+    return _shown(first_page(source, lane, resolver=resolver, clock=clock, rows=rows, listener=listener, logical_date=logical_date), rows)
+
+
+def first_page(
+    source: Source,
+    lane: Lane,
+    *,
+    resolver: SecretResolver,
+    clock: Clock,
+    rows: int,
+    listener: Listener = nobody,
+    logical_date: datetime | None = None,
+) -> FirstPage:
+    """The first page of *lane*. A class of somebody else's is asked for *rows* records.
+
+    Raises NotYetError for what gives no pages by itself, and what :func:`preview` raises.
+    """
+    now = clock.now()
+    if source.type == "custom":
+        return _of_class(source, resolver, lane, clock=clock, rows=rows, logical_date=logical_date or now)
     api = source.api
     if source.type != "api" or api is None:
         raise NotYetError([Problem(path=f"sources.{source.name}", message=f"type {source.type} cannot be previewed yet")])
@@ -91,10 +120,12 @@ def preview(
     finally:
         transport.close()
     more = fetched.next != DONE and "short" not in (fetched.next or {})
-    return _shown(request.shown, fetched.decoded.records, rows, more=more, size=fetched.answer.wire_bytes, seconds=fetched.seconds)
+    return FirstPage(
+        request=request.shown, records=fetched.decoded.records, more=more, bytes=fetched.answer.wire_bytes, seconds=fetched.seconds
+    )
 
 
-def _of_class(source: Source, resolver: SecretResolver, lane: Lane, *, clock: Clock, rows: int, logical_date: datetime) -> Preview:
+def _of_class(source: Source, resolver: SecretResolver, lane: Lane, *, clock: Clock, rows: int, logical_date: datetime) -> FirstPage:
     if custom_class(source).kind == "frames":
         sentence = "gives frames, which Spark reads, and preview starts none: look at what extract lands"
         raise NotYetError([Problem(path=f"sources.{source.name}.custom.class", message=sentence)])
@@ -104,7 +135,7 @@ def _of_class(source: Source, resolver: SecretResolver, lane: Lane, *, clock: Cl
         page = next(given, None)
     records = () if page is None else page.records
     more, size = page is not None and page.next != DONE, 0 if page is None else page.wire_bytes
-    return _shown(custom_class(source).shown, records, rows, more=more, size=size, seconds=clock.monotonic() - since)
+    return FirstPage(request=custom_class(source).shown, records=records, more=more, bytes=size, seconds=clock.monotonic() - since)
 
 
 def _of_files(file: File, roots: Roots, *, rows: int, clock: Clock) -> Preview:
@@ -133,8 +164,16 @@ def _of_files(file: File, roots: Roots, *, rows: int, clock: Clock) -> Preview:
     )
 
 
-def _shown(request: str, records: Sequence[bytes], rows: int, *, more: bool, size: int, seconds: float) -> Preview:
-    decoded = [msgspec.json.decode(record) for record in records[:rows]]
+def _shown(page: FirstPage, rows: int) -> Preview:
+    decoded = [msgspec.json.decode(record) for record in page.records[:rows]]
     shown: list[dict[str, Any]] = [row if isinstance(row, dict) else {RESCUED: row} for row in decoded]
     columns = tuple(dict.fromkeys(name for row in shown for name in row))
-    return Preview(request=request, columns=columns, rows=tuple(shown), records=len(records), more=more, bytes=size, seconds=seconds)
+    return Preview(
+        request=page.request,
+        columns=columns,
+        rows=tuple(shown),
+        records=len(page.records),
+        more=page.more,
+        bytes=page.bytes,
+        seconds=page.seconds,
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -17,6 +18,9 @@ from medallion.cli.terminal import Terminal
 from medallion.clock import SystemClock
 from medallion.config.names import closest
 from medallion.errors import EXIT_ORDER, ConfigError, Problem, tree
+
+if TYPE_CHECKING:
+    from medallion.live import LiveSource
 
 _WIDEST = 40
 """Characters of a value that are shown."""
@@ -65,17 +69,44 @@ def plan(
     env: given.Env = None,
     sets: given.Sets = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also reads each log and asks each source for one page: what the next run would do.")
+    ] = False,
     storage_scope: given.StorageScope = given.Scope.ANY,
     async_http: given.AsyncHttp = None,
     api_rps: given.ApiRps = None,
 ) -> int:
-    """Says what a run would ask, where it would land, and where each setting comes from. Asks nobody."""
+    """Says what a run would ask, where it would land, and where each setting comes from. Without --live it asks nobody."""
     from medallion import plan as plans
 
     terminal: Terminal = context.obj
-    found = plans.plan(given.read(terminal, config, env=env, sets=sets, scope=storage_scope, async_http=async_http, api_rps=api_rps))
-    terminal.show((plans.to_json(found) if as_json else plans.render(found)).rstrip("\n"))
-    return 0
+    loaded = given.read(terminal, config, env=env, sets=sets, scope=storage_scope, async_http=async_http, api_rps=api_rps)
+    found = plans.plan(loaded)
+    if not live:
+        terminal.show((plans.to_json(found) if as_json else plans.render(found)).rstrip("\n"))
+        return 0
+    from medallion.live import exit_status
+    from medallion.live import look as look_live
+
+    seen = look_live(loaded.pipeline, resolver=terminal.secrets, clock=SystemClock())
+    if as_json:
+        terminal.show(plans.to_json(found, live=[asdict(source) for source in seen]).rstrip("\n"))
+    else:
+        terminal.show(plans.render(found).rstrip("\n"))
+        terminal.show("\n".join(_live(seen)))
+    return exit_status(seen)
+
+
+def _live(seen: Sequence[LiveSource]) -> Iterator[str]:
+    yield "\nas things stand"
+    for source in seen:
+        yield f"  {source.name}"
+        yield f"    begins   {source.begins}"
+        if source.problem is not None:
+            yield f"    fails    [{source.code}] {source.problem}"
+            continue
+        yield f"    gives    {source.answers or 'was not asked: another source, or Spark, asks it'}"
+        yield from (f"    columns  {change}" for change in source.changes)
 
 
 def preview(

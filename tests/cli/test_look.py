@@ -42,6 +42,24 @@ def test_plan_says_each_value_with_its_origin(medallion: CommandLine, shop: Shop
     assert json.loads(medallion("plan", config, "--json").out)["pipeline"] == "shop"
 
 
+def test_plan_live_says_what_the_next_run_would_do(medallion: CommandLine, shop: Shop) -> None:
+    """One request a source; the exit status is that of what fails."""
+    with serve(pages([{"id": 1}, {"id": 2}], size=2)) as server:
+        config = shop(server.url)
+        said = medallion("plan", config, "--live")
+        assert len(server.seen) == 2
+        told = json.loads(medallion("plan", config, "--live", "--json").out)
+    assert said.status == 0
+    assert "as things stand" in said.out
+    assert "begins   the first run of its table" in said.out
+    assert "columns  id bigint: new" in said.out
+    assert "s3cret" not in said.out
+    assert [source["name"] for source in told["live"]] == ["orders", "customers"]
+    with serve(lambda _: Reply(status=403)) as server:
+        said = medallion("plan", shop(server.url), "--live")
+    assert (said.status, "fails    [AUTH001]" in said.out) == (4, True)
+
+
 def test_preview_shows_rows_of_one_request(medallion: CommandLine, shop: Shop) -> None:
     """Columns that fit, the names of the others, and what was asked; data is no markup."""
     with serve(pages(WIDE, size=2)) as server:
