@@ -11,14 +11,13 @@ from typing import Any
 
 from medallion.errors import (
     AlreadyExistsError,
-    DiskFullError,
     NotFoundError,
     StorageError,
     StorageUnavailable,
-    UnknownSchemeError,
     UnsafeStoreError,
 )
 from medallion.storage.filesystem import FileInfo, checked
+from medallion.storage.java import caused_by, translated
 from medallion.storage.local import TEMPORARY, LocalFileSystem
 from medallion.storage.location import Location
 
@@ -26,33 +25,6 @@ PUT_IF_ABSENT = "file: a hard link; s3a: a conditional create; hdfs, abfs and ot
 
 COPYING = ("cosn", "gs", "obs", "oss", "swift", "tos", "wasb", "wasbs")
 """Schemes of object stores whose rename is a copy, which two writers can both win."""
-
-ERRORS: dict[str, type[StorageError]] = {
-    "java.io.FileNotFoundException": NotFoundError,
-    "java.net.NoRouteToHostException": StorageUnavailable,
-    "java.net.SocketException": StorageUnavailable,
-    "java.net.SocketTimeoutException": StorageUnavailable,
-    "java.net.UnknownHostException": StorageUnavailable,
-    "java.nio.file.FileAlreadyExistsException": AlreadyExistsError,
-    "java.nio.file.NoSuchFileException": NotFoundError,
-    "java.util.concurrent.TimeoutException": StorageUnavailable,
-    "org.apache.hadoop.fs.FileAlreadyExistsException": AlreadyExistsError,
-    "org.apache.hadoop.fs.UnsupportedFileSystemException": UnknownSchemeError,
-    "org.apache.hadoop.fs.s3a.AWSBadRequestException": StorageError,
-    "org.apache.hadoop.fs.s3a.AWSNoResponseException": StorageUnavailable,
-    "org.apache.hadoop.fs.s3a.AWSServiceThrottledException": StorageUnavailable,
-    "org.apache.hadoop.fs.s3a.AWSStatus500Exception": StorageUnavailable,
-    "org.apache.hadoop.fs.s3a.RemoteFileChangedException": StorageUnavailable,
-    "org.apache.hadoop.fs.s3a.UnknownStoreException": StorageError,
-    "org.apache.hadoop.fs.s3a.auth.NoAuthWithAWSException": StorageError,
-    "org.apache.hadoop.hdfs.protocol.QuotaExceededException": DiskFullError,
-    "org.apache.hadoop.hdfs.server.namenode.SafeModeException": StorageUnavailable,
-    "org.apache.hadoop.ipc.RetriableException": StorageUnavailable,
-    "org.apache.hadoop.ipc.StandbyException": StorageUnavailable,
-    "org.apache.hadoop.net.ConnectTimeoutException": StorageUnavailable,
-    "org.apache.hadoop.security.AccessControlException": StorageError,
-}
-"""What a Java exception means, by the name of its class or of one above it; the outermost that is known counts."""
 
 CONDITIONAL = "fs.option.create.conditional.overwrite"
 ATTEMPT = "medallion-attempt"
@@ -81,7 +53,7 @@ class HadoopFileSystem:
         self._jvm = jvm
         self._configuration = configuration
         self._local = LocalFileSystem(root) if root.scheme == "file" else None
-        with _translated(root, ""):
+        with translated(root, ""):
             self._root = jvm.org.apache.hadoop.fs.Path(root.scheme, root.authority or None, root.path)
             found = self._root.getFileSystem(configuration)
             # Hadoop's local file system wants a checksum file beside each file; ours are hashed in the log.
@@ -113,10 +85,10 @@ class HadoopFileSystem:
         target = self._path(path)
         if self.root.scheme == "s3a":
             return self._create(target, path, data)
-        with _translated(self.root, path):
+        with translated(self.root, path):
             if self._fs.exists(target):
                 raise AlreadyExistsError(f"{path} is there already")
-        with self._temporary(target) as temporary, _translated(self.root, path):
+        with self._temporary(target) as temporary, translated(self.root, path):
             self._write(temporary, data)
             if not self._fs.rename(temporary, target):  # how it says that the target exists
                 if not self._fs.exists(temporary):  # nobody else knows that name: a rename whose answer was lost has moved it
@@ -131,7 +103,7 @@ class HadoopFileSystem:
     def _create(self, target: Any, path: str, data: bytes) -> None:
         """The object is created by a request that the store grants one writer, in the moment when the stream is closed."""
         attempt = uuid.uuid4().hex
-        with _translated(self.root, path):
+        with translated(self.root, path):
             try:
                 builder = self._fs.createFile(target).overwrite(True).recursive().opt(f"fs.s3a.create.header.{ATTEMPT}", attempt)
                 stream = builder.must(CONDITIONAL, True).build()
@@ -143,7 +115,7 @@ class HadoopFileSystem:
             try:
                 stream.close()
             except Exception as error:
-                if not _is(error, _LOST):
+                if not caused_by(error, _LOST):
                     raise
                 if not self.exists(path):
                     raise StorageUnavailable(f"{self.root.child(path)}: another request for it was under way; ask again") from error
@@ -157,29 +129,33 @@ class HadoopFileSystem:
             return self._local.put(path, data)
         target = self._path(path)
         if self.root.scheme == "s3a":  # an object appears as a whole, in the place of another one too
-            with _translated(self.root, path):
+            with translated(self.root, path):
                 return self._write(target, data)
-        with self._temporary(target) as temporary, _translated(self.root, path):
+        with self._temporary(target) as temporary, translated(self.root, path):
             self._write(temporary, data)
-            rename = self._jvm.org.apache.hadoop.fs.Options.Rename
-            overwrite = self._jvm.java.lang.reflect.Array.newInstance(rename.OVERWRITE.getClass(), 1)
-            overwrite[0] = rename.OVERWRITE
-            context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._root.toUri(), self._configuration)
-            try:
-                context.rename(temporary, target, overwrite)  # HDFS replaces in one step; abfs deletes first: of two writers one is refused
-            except Exception as error:
-                if not _is(error, "java.io.IOException"):
-                    raise
-                if self._fs.exists(temporary):  # else its answer was lost: nobody else knows that name
-                    raise StorageUnavailable(f"{self.root.child(path)}: another writer put it there just now; ask again") from error
+            self._replace(temporary, target, path)
         return None
+
+    def _replace(self, temporary: Any, target: Any, path: str) -> None:
+        """*target* is what *temporary* was: on HDFS in one step; abfs deletes first, so that of two writers one is refused."""
+        rename = self._jvm.org.apache.hadoop.fs.Options.Rename
+        overwrite = self._jvm.java.lang.reflect.Array.newInstance(rename.OVERWRITE.getClass(), 1)
+        overwrite[0] = rename.OVERWRITE
+        context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._root.toUri(), self._configuration)
+        try:
+            context.rename(temporary, target, overwrite)
+        except Exception as error:
+            if not caused_by(error, "java.io.IOException"):
+                raise
+            if self._fs.exists(temporary):  # else its answer was lost: nobody else knows that name
+                raise StorageUnavailable(f"{self.root.child(path)}: another writer put it there just now; ask again") from error
 
     def upload(self, local: Path, path: str) -> None:
         """See FileSystem. *local* stays."""
         target = self._path(path)
         if not local.is_file():
             raise StorageError(f"{local}, which was to be stored as {path}, is not a file")
-        with _translated(self.root, path):
+        with translated(self.root, path):
             self._fs.copyFromLocalFile(False, True, self._jvm.org.apache.hadoop.fs.Path("file", None, local.absolute().as_posix()), target)
         if self._local is not None:
             self._local.settle(path)
@@ -187,7 +163,7 @@ class HadoopFileSystem:
     def read(self, path: str) -> bytes:
         """See FileSystem."""
         target = self._path(path)
-        with _translated(self.root, path):
+        with translated(self.root, path):
             if self._fs.getFileStatus(target).isDirectory():
                 raise NotFoundError(f"{path} is not a file but a folder")
             stream = self._fs.open(target)
@@ -199,7 +175,7 @@ class HadoopFileSystem:
     def head(self, path: str, size: int) -> bytes:
         """See :func:`medallion.storage.filesystem.head`."""
         target = self._path(path)
-        with _translated(self.root, path):
+        with translated(self.root, path):
             stream = self._fs.open(target)
             try:
                 return bytes(stream.readNBytes(size))
@@ -210,7 +186,7 @@ class HadoopFileSystem:
         """See FileSystem."""
         target = self._path(path)
         try:
-            with _translated(self.root, path):
+            with translated(self.root, path):
                 return bool(self._fs.getFileStatus(target).isFile())
         except NotFoundError:
             return False
@@ -220,7 +196,7 @@ class HadoopFileSystem:
         folder = self._path(path) if path else self._root
         above = self._root.toUri().getPath().rstrip("/") + "/"
         try:
-            with _translated(self.root, path):
+            with translated(self.root, path):
                 found = self._fs.listFiles(folder, True) if self._fs.getFileStatus(folder).isDirectory() else None
                 given: set[str] = set()  # abfs walks a folder twice where the mark of it and what lies in it are not listed side by side
                 while found is not None and found.hasNext():
@@ -237,7 +213,7 @@ class HadoopFileSystem:
         """See FileSystem."""
         target = self._path(path)
         if self.exists(path):
-            with _translated(self.root, path):
+            with translated(self.root, path):
                 self._fs.delete(target, False)
 
     def _path(self, path: str) -> Any:
@@ -261,49 +237,5 @@ class HadoopFileSystem:
         try:
             yield temporary
         finally:
-            with _translated(self.root, target.getName()):
+            with translated(self.root, target.getName()):
                 self._fs.delete(temporary, False)
-
-
-def _is(error: Exception, kind: str) -> bool:
-    """Whether it is, or was caused by, a Java exception of this class."""
-    cause = getattr(error, "java_exception", None)
-    while cause is not None:
-        if cause.getClass().getName() == kind:
-            return True
-        cause = cause.getCause()
-    return False
-
-
-@contextmanager
-def _translated(root: Location, path: str) -> Iterator[None]:
-    """Errors of Java, and of the way there, become ours."""
-    from py4j.protocol import Py4JError, Py4JJavaError
-    from pyspark.errors import PySparkException
-
-    place = f"{root.child(path)}" if path else f"{root}"
-    try:
-        yield
-    except Py4JJavaError as error:
-        kind, sentence = _meaning(error.java_exception)
-        raise kind(f"{place}: {sentence}") from error
-    except PySparkException as error:  # pyspark takes some Java exceptions for its own, such as IllegalArgumentException
-        raise StorageError(f"{place}: {str(error).splitlines()[0]}") from error
-    except (Py4JError, ConnectionError) as error:
-        raise StorageError(f"{place}: the JVM of the Spark session does not answer ({error}); start the run again") from error
-
-
-def _meaning(thrown: Any) -> tuple[type[StorageError], str]:
-    """The error type that a Java exception stands for, and its own words for it."""
-    cause = thrown
-    while cause is not None:
-        words = f"{cause.getClass().getSimpleName()}: {(cause.getMessage() or 'no message').splitlines()[0]}"
-        if "No space left on device" in words:
-            return DiskFullError, words
-        kind = cause.getClass()
-        while kind is not None:
-            if (known := ERRORS.get(kind.getName())) is not None:
-                return known, words
-            kind = kind.getSuperclass()
-        cause = cause.getCause()
-    return StorageError, f"{thrown.getClass().getSimpleName()}: {thrown.getMessage()}"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from medallion import errors
-from medallion.storage.hadoop import ATTEMPT, COPYING, ERRORS, HadoopFileSystem, _meaning
+from medallion.storage.hadoop import ATTEMPT, COPYING, HadoopFileSystem
+from medallion.storage.java import ERRORS, meaning
 from medallion.storage.local import TEMPORARY
 from medallion.storage.location import Location
 
@@ -61,8 +62,8 @@ class Thrown(SimpleNamespace):
 )
 def test_java_exceptions_become_ours(thrown: Thrown, kind: type[errors.StorageError]) -> None:
     """The class of an exception, one above it, or of its cause decides; what is unknown is a plain StorageError."""
-    assert _meaning(thrown)[0] is kind
-    assert thrown.getSimpleName() in _meaning(thrown)[1] or thrown.getCause() is not None
+    assert meaning(thrown)[0] is kind
+    assert thrown.getSimpleName() in meaning(thrown)[1] or thrown.getCause() is not None
 
 
 def test_the_table_of_exceptions_is_sorted() -> None:
