@@ -158,6 +158,7 @@ def test_the_wheel_asks_for_no_spark(tmp_path: Path) -> None:
         assert not re.search(rf"^{foreign}==", locked, re.MULTILINE)
     assert {name.split("/")[0] for name in names} == {
         "medallion",
+        "medallion_workers.pth",
         f"medallion_foundry-{distribution('medallion_foundry').version}.dist-info",
     }
     assert "medallion/cli/entry.py" in names

@@ -77,7 +77,7 @@ def test_a_failing_batch_ends_a_command_with_its_own_error_and_the_other_table_i
     assert "[QUAL005]" in done.stderr
     assert not list(tmp_path.glob("silver/*/entity=bad/v1/*.parquet"))
     assert (by_name["good"]["status"], by_name["good"]["batches"], by_name["good"]["rows"]) == ("done", 2, 12)
-    (silver,) = [one for one in json.loads(verified.stdout) if one.get("entity") == "good"]
+    (silver,) = [one for one in json.loads(verified.stdout) if (one["subject"], one["kind"]) == ("good", "silver")]
     assert (silver["keys"], silver["differences"], silver["error"]) == (10, [], None), verified.stdout
     assert hadoop.returncode == 5
     assert "Spark Connect" in hadoop.stderr

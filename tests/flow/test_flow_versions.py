@@ -22,10 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def pipeline(folder: Path) -> Path:
-    """The quickstart's changes and airlines, in chunks and batches so small that there are several."""
+    """The quickstart's changes and airlines, in pages, chunks and batches so small that there are several."""
     told: dict[str, Any] = yaml.safe_load((ROOT / "conf/pipelines/quickstart.yaml").read_text(encoding="utf-8"))
     told["sources"] = [source for source in told["sources"] if source["name"] in ("changes", "airlines")]
     told["silver"] = [entity for entity in told["silver"] if entity["entity"] in ("flights_history", "flights", "airlines")]
+    told["sources"][0]["api"]["pagination"]["size"] = 200
     told["platform"]["bronze"]["max_rows_per_file"] = 400
     told["run"] = {"promote": {"batch": {"max_files": 2}}}
     path = folder / "quickstart.yaml"
