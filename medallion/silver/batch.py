@@ -229,7 +229,7 @@ class MicroBatch:
             bytes=delivery.bytes,
             started_at=started,
             seconds=self.clock.monotonic() - since,
-            table_id=self.heard[-1].table_id if self.heard else self.table_id or work.target.table_id(),
+            table_id=self.heard[-1].table_id if self.heard else self.table_id or counts.written.table_id or work.target.table_id(),
             table_version=work.target.version() if counts.written.version is None else counts.written.version,
             inserted=counts.written.inserted,
             updated=counts.written.updated,

@@ -15,7 +15,13 @@ from medallion.storage.provider import Access
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-CONF = {"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "3g"}
+CONF = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.driver.memory": "3g",
+    # Compiling code for each query, and for each task that writes Delta's statistics, is a third of what a small batch costs.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
 YOUNG = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Small work in a young JVM: what its second compiler and a collector of its own threads do is most of it, and for nothing."""
 ARCHIVE = Path(sys.prefix) / "spark.jsa"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import random
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,18 +13,13 @@ import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medallion.clock import Clock
-from medallion.errors import MedallionError
-from medallion.events import nobody
-from medallion.silver.promoted import Promoted
-from medallion.stop import StopFlag
-from medallion.storage.registry import open_filesystem
 from medallion.testing.lake import BronzeTable
-from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios, seconds
-from scripts.bench.silver import COLUMNS, KEY, SEQUENCE, pipeline_of
+from scripts.bench.lake import KEY, SEQUENCE, Lake
+from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios
+from scripts.bench.silver import COLUMNS
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 _BEGINNING = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _FILE = 32 * 1024 * 1024
@@ -66,53 +58,6 @@ def events(keys: pa.Array, first: int, *, seed: int, late: float = 0.0) -> pa.Ta
             "distance": drawn(chance, 4900, count, first=100),
         }
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lake:
-    """A Bronze table, and one table that is made of it below *folder*."""
-
-    spark: SparkSession
-    clock: Clock
-    bronze: BronzeTable
-    folder: Path
-    model: str
-    options: tuple[tuple[str, Any], ...] = ()
-
-    def promote(self) -> Promoted:
-        """Everything of the log is in the table."""
-        from medallion.silver.promote import promote
-        from medallion.silver.receipt import Shelf
-
-        pipeline = pipeline_of(self.bronze, self.folder, self.model, **dict(self.options))
-        bronze, silver, state = (
-            open_filesystem(root, clock=self.clock)
-            for root in (str(self.bronze.root), str(self.folder / "silver"), str(self.folder / "state"))
-        )
-        entity = pipeline.silver[0]
-        shelf = Shelf(pipeline=pipeline, entity=entity, bronze=bronze, silver=silver, state=state)
-        return promote(self.spark, pipeline, entity, state, shelf=shelf, clock=self.clock, listener=nobody, stop=StopFlag())
-
-    def took(self, rows: int) -> float:
-        """Seconds of a promotion that takes so many rows in one batch."""
-        done: list[Promoted] = []
-        spent = seconds(self.clock, lambda: done.append(self.promote()))
-        if (done[0].batches, done[0].rows) != (1, rows):
-            raise MedallionError(f"{done[0].rows} rows in {done[0].batches} batches were promoted instead of {rows} in one")
-        return spent
-
-    def copied(self, folder: Path) -> Lake:
-        """The same lake at another place, to be changed there."""
-        for name in ("silver", "state"):
-            shutil.copytree(self.folder / name, folder / name)
-        shutil.copytree(self.bronze.root, folder / "bronze")
-        bronze = copy.deepcopy(self.bronze)
-        bronze.root = folder / "bronze"
-        return replace(self, bronze=bronze, folder=folder)
-
-    def files(self) -> set[str]:
-        """The data files of the table, those included that no version needs any more."""
-        return {path.name for path in (self.folder / "silver").rglob("*.parquet") if "_delta_log" not in path.parts}
 
 
 def _lake(settings: Settings, folder: str, model: str, *, load_pattern: Any = "cdc", **options: Any) -> Lake:

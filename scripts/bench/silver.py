@@ -12,13 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.clock import Clock
-from medallion.config.pipeline import Pipeline
-from medallion.errors import MedallionError
-from medallion.events import nobody
-from medallion.stop import StopFlag
-from medallion.storage.registry import open_filesystem
 from medallion.testing.lake import BronzeTable
 from scripts import baselines
+from scripts.bench.lake import KEY, SEQUENCE, Lake
 from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios, seconds
 
 if TYPE_CHECKING:
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
 EVENTS, CHUNKS, KEY_SPACE = 1_000_000, 10, 500_000
 """A million events of 500,000 keys, drawn evenly: about 432,000 different ones."""
 TURNS = 7
-KEY, SEQUENCE = "id", "updated_at"
 VALUES = {"status": "string", "carrier": "string", "origin": "string", "dest": "string", "delay": "double", "distance": "bigint"}
 COLUMNS = {KEY: "bigint", SEQUENCE: "timestamp", **VALUES}
 LIMITS = {"scd_type_1": 1.25, "scd_type_2": 1.5}
@@ -72,24 +67,12 @@ class Comparison:
     events: int
 
     def ours(self, model: str) -> Callable[[], float]:
-        """A promotion as ``medallion promote`` does it: log, checksums, one batch, MERGE, `applied`."""
-        from medallion.silver.promote import promote
-        from medallion.silver.promoted import Promoted
+        """A promotion as ``medallion promote`` does it: log, checksums, one batch, MERGE, `applied`, receipt."""
 
         def run() -> float:
             with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder:
-                pipeline = pipeline_of(self.bronze, Path(folder), model)
-                state = open_filesystem(str(Path(folder) / "state"), clock=self.clock)
-                done: list[Promoted] = []
-                took = seconds(
-                    self.clock,
-                    lambda: done.append(
-                        promote(self.spark, pipeline, pipeline.silver[0], state, clock=self.clock, listener=nobody, stop=StopFlag())
-                    ),
-                )
-                if (done[0].batches, done[0].rows) != (1, self.events):
-                    raise MedallionError(f"{done[0].rows} rows in {done[0].batches} batches were promoted instead of {self.events} in one")
-                return took
+                lake = Lake(spark=self.spark, clock=self.clock, bronze=self.bronze, folder=Path(folder), model=model)
+                return lake.took(self.events)
 
         return run
 
@@ -108,32 +91,6 @@ class Comparison:
                 )
 
         return run
-
-
-def pipeline_of(bronze: BronzeTable, folder: Path, model: str, **options: Any) -> Pipeline:
-    """A pipeline that promotes a Bronze table of events or snapshots to a table of that model below *folder*."""
-    sequenced = {} if bronze.load_pattern == "full" else {"sequence_by": [SEQUENCE]}
-    return Pipeline.model_validate(
-        {
-            "config_version": 1,
-            "pipeline": "bench",
-            "platform": {
-                "bronze": {"root": str(bronze.root)},
-                "silver": {"root": str(folder / "silver")},
-                "state": {"root": str(folder / "state")},
-            },
-            "sources": [
-                {
-                    "name": "events",
-                    "system": bronze.system,
-                    "table": bronze.table,
-                    "load_pattern": bronze.load_pattern,
-                    "api": {"base_url": "http://127.0.0.1:1", "endpoint": "/"},
-                }
-            ],
-            "silver": [{"entity": "events", "model": model, "keys": [KEY], **sequenced, **options}],
-        }
-    )
 
 
 def bronze(folder: Path, *, events: int = EVENTS, chunks: int = CHUNKS) -> BronzeTable:

@@ -42,6 +42,7 @@ def put(path: Path, text: str, at: int) -> None:
     os.utime(path, (1_700_000_000 + at, 1_700_000_000 + at))
 
 
+@pytest.mark.thorough
 @pytest.mark.spark
 def test_files_become_tables_and_follow_their_folder(spark: SparkSession, tmp_path: Path) -> None:
     """Two runs: a new file, one that was written again, a line that is none, an item that is gone; then nothing is new."""

@@ -90,8 +90,12 @@ KEEPS = {"entity": "k", "model": "incremental_merge", "keys": ["id"], "deletes":
 
 @pytest.mark.parametrize(
     "told",
-    [SNAPSHOT, {**HISTORY, "sequence_by": [], "apply_as_deletes": None}, KEEPS, {**KEEPS, "ignore_null_updates": True}],
-    ids=["current", "history", "deletes ignored", "deletes and nulls ignored"],
+    [
+        pytest.param(SNAPSHOT, id="current"),
+        pytest.param({**HISTORY, "sequence_by": [], "apply_as_deletes": None}, id="history", marks=pytest.mark.thorough),
+        pytest.param(KEEPS, id="deletes ignored", marks=pytest.mark.thorough),
+        pytest.param({**KEEPS, "ignore_null_updates": True}, id="deletes and nulls ignored", marks=pytest.mark.thorough),
+    ],
 )
 def test_a_key_whose_row_did_not_pass_is_not_absent(spark: SparkSession, tmp_path: Path, told: dict[str, Any]) -> None:
     """A snapshot's row that is dropped or set aside leaves what the table has of its key; others go, unless they shall stay."""
@@ -117,6 +121,7 @@ def test_a_truncate_is_looked_at_by_no_expectation(spark: SparkSession) -> None:
     assert found == [(None, None), ("DROPPED", "known")]
 
 
+@pytest.mark.thorough
 def test_verify_draws_other_keys_each_time_and_finds_rows_that_bronze_does_not_have(spark: SparkSession, tmp_path: Path) -> None:
     """The seed says which keys; a row of a key that was never landed is a difference."""
     lake = Lake(spark, tmp_path)

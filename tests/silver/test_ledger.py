@@ -67,6 +67,9 @@ CASES: dict[str, dict[str, Any]] = {
     },
 }
 
+IN_SHORT = ("soft", "scd_type_2, truncates, nulls, tracked")
+"""Those that `make test` tries."""
+
 
 def told_as(options: dict[str, Any]) -> Entity:
     return Entity(entity="e", keys=("k",), sequence_by=("s", "n"), **options)
@@ -161,9 +164,7 @@ def stream(seed: random.Random, entity: Entity) -> list[list[Event]]:
     return batches
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=[pytest.mark.thorough] if number >= 5 else []) for number, case in enumerate(CASES)]
-)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[] if case in IN_SHORT else pytest.mark.thorough) for case in CASES])
 def test_any_stream_gives_the_table_that_the_oracle_gives(spark: SparkSession, tmp_path: Path, case: str) -> None:
     """Shuffled, cut, repeated: the table is a function of the set of events, and what was contested stands in the quarantine."""
     entity = told_as(CASES[case])
@@ -225,6 +226,7 @@ def row(key: int | None, value: str | None, sequence: int | None = None, op: str
 EVENTS = {"sequence_by": ["s"], "apply_as_deletes": "op = 'D'", "apply_as_truncates": "op = 'T'", "except_column_list": ["op"]}
 
 
+@pytest.mark.thorough
 @pytest.mark.jvm
 def test_a_batch_that_ends_between_its_writes_is_completed_by_the_next_promotion(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -257,6 +259,7 @@ def test_a_batch_that_ends_between_its_writes_is_completed_by_the_next_promotion
     assert lake.said[0] == "0 rows are marked as deleted in _deleted_at"
 
 
+@pytest.mark.thorough
 def test_snapshots_mark_what_they_lack_and_a_repeated_time_replaces(spark: SparkSession, tmp_path: Path) -> None:
     """A key that is absent keeps its values and is marked once; a null says nothing; the same logical time again replaces the snapshot."""
     lake = Lake(spark, tmp_path, "full", model="incremental_merge", ignore_null_updates=True, except_column_list=["s", "op"])

@@ -80,7 +80,9 @@ def expected(events: Iterable[Event], told: Entity) -> list[tuple[Any, ...]]:
     return sorted(rows, key=str)
 
 
-@pytest.mark.parametrize(("model", "tracked"), [("scd_type_2", None), ("scd_type_2", ("name",)), ("scd_type_1", None)])
+@pytest.mark.parametrize(
+    ("model", "tracked"), [("scd_type_2", None), pytest.param("scd_type_2", ("name",), marks=pytest.mark.thorough), ("scd_type_1", None)]
+)
 def test_the_vectors_in_every_order_and_every_cut(spark: SparkSession, tmp_path: Path, model: str, tracked: tuple[str, ...] | None) -> None:
     """All permutations of all printed vectors, cut into three batches in every way, each a key of its own, in one stream."""
     batches: list[list[Event]] = [[], [], []]
@@ -121,7 +123,7 @@ def streams(draw: st.DrawFn) -> list[list[Event]]:
 
 
 @pytest.mark.parametrize("model", ["scd_type_1", "scd_type_2"])
-@pytest.mark.parametrize("tie", ["last_wins", "delete_wins"])
+@pytest.mark.parametrize("tie", ["last_wins", pytest.param("delete_wins", marks=pytest.mark.thorough)])
 def test_any_stream_gives_the_table_that_the_oracle_gives(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, model: str, tie: str
 ) -> None:

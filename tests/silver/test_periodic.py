@@ -59,6 +59,7 @@ def test_the_last_completed_run_of_each_date_is_kept(full: Lake) -> None:
     assert full.promote(BY_DATE).batches == 0
 
 
+@pytest.mark.thorough
 def test_a_run_that_repeats_the_one_before_has_rows_of_its_own_date(full: Lake) -> None:
     """Equal content keeps no files of its own; its date has the rows of the run that it repeats."""
     full.bronze.run([row(1, "a", 1)], [row(2, "b", 1)], logical=day(1))
@@ -73,7 +74,7 @@ def test_a_run_that_repeats_the_one_before_has_rows_of_its_own_date(full: Lake) 
     assert [found[3] for found in rows(full, BY_RUN)] == ["r0", "r5", "r7", "r9"] * 2
 
 
-@pytest.mark.parametrize("pattern", ["cdc", "current_history"])
+@pytest.mark.parametrize("pattern", ["cdc", pytest.param("current_history", marks=pytest.mark.thorough)])
 def test_events_are_kept_by_run_when_it_is_complete(spark: SparkSession, tmp_path: Path, pattern: str) -> None:
     """Chunks wait for their `run_completed`; an abandoned run never comes; a delete is a row like any other."""
     lake = Lake(spark, tmp_path, pattern)
@@ -88,6 +89,7 @@ def test_events_are_kept_by_run_when_it_is_complete(spark: SparkSession, tmp_pat
     assert lake.promote(entity).batches == 0
 
 
+@pytest.mark.thorough
 def test_an_empty_snapshot_is_refused_or_empties_its_date_alone(full: Lake) -> None:
     """As for every model, nothing is deleted by an empty run unless that is said."""
     full.bronze.run([row(1, "a", 1)], logical=day(1))
@@ -122,6 +124,7 @@ class CrashError(Exception):
     """A process that dies, as far as one can in a test that goes on."""
 
 
+@pytest.mark.thorough
 @pytest.mark.jvm
 def test_a_crash_between_any_two_writes_leaves_what_the_same_batch_completes(full: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was written, the next promotion ends with the rows of an undisturbed one, once."""
@@ -153,7 +156,14 @@ def histories(draw: st.DrawFn) -> list[tuple[int, bool, list[tuple[int, str]]]]:
     ]
 
 
-@pytest.mark.parametrize(("pattern", "entity"), [("full", BY_DATE), ("full", BY_RUN), ("cdc", BY_RUN)], ids=["date", "run", "events"])
+@pytest.mark.parametrize(
+    ("pattern", "entity"),
+    [
+        pytest.param("full", BY_DATE, id="date"),
+        pytest.param("full", BY_RUN, id="run", marks=pytest.mark.thorough),
+        pytest.param("cdc", BY_RUN, id="events", marks=pytest.mark.thorough),
+    ],
+)
 def test_any_log_gives_the_table_that_the_oracle_gives(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, pattern: str, entity: dict[str, Any]
 ) -> None:
@@ -185,6 +195,7 @@ def test_any_log_gives_the_table_that_the_oracle_gives(
     holds()
 
 
+@pytest.mark.thorough
 def test_verify_finds_a_date_that_others_changed(full: Lake) -> None:
     """Rows that are missing, changed or doubled are told by the date they are of."""
     full.bronze.run([row(1, "a", 1)], logical=day(1))

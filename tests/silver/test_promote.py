@@ -150,6 +150,7 @@ def test_new_chunks_become_history_and_a_second_promotion_finds_nothing(lake: La
     assert lake.audit(HISTORY) == (2, 0)
 
 
+@pytest.mark.thorough
 def test_batches_are_cut_by_files_and_give_the_same_table(lake: Lake) -> None:
     """Five chunks in batches of two files each are the same table as in one."""
     lake.bronze.run(*[[row(1, "abcde"[n], 10 - n)] for n in range(5)])
@@ -265,6 +266,7 @@ def test_a_log_that_was_cut_or_rewritten_is_refused(lake: Lake) -> None:
         lake.promote(CURRENT)
 
 
+@pytest.mark.thorough
 def test_a_table_that_was_restored_or_lost_is_refused(lake: Lake) -> None:
     """`applied` and the table's own history disagree; --replay mends it."""
     lake.bronze.run([row(1, "a", 10)])
@@ -279,6 +281,7 @@ def test_a_table_that_was_restored_or_lost_is_refused(lake: Lake) -> None:
     assert lake.rows(CURRENT) == [(1, "c", 30)]
 
 
+@pytest.mark.thorough
 def test_a_change_by_others_is_noticed(lake: Lake) -> None:
     """A write that is not ours is told to the listener, and no receipt stands after it; the promotion goes on."""
     lake.bronze.run([row(1, "a", 10), row(2, "a", 10)])
@@ -293,7 +296,7 @@ def test_a_change_by_others_is_noticed(lake: Lake) -> None:
     assert any(isinstance(event, Noticed) and "DELETE" in event.sentence for event in heard)
 
 
-@pytest.mark.parametrize("told", [CURRENT, HISTORY], ids=["current", "history"])
+@pytest.mark.parametrize("told", [pytest.param(CURRENT, id="current"), pytest.param(HISTORY, id="history", marks=pytest.mark.thorough)])
 def test_a_promotion_goes_on_from_its_receipt(lake: Lake, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """While nobody else has touched the table nothing is asked of it: rows are those that there were and what the batches did."""
     shelf = lake.shelf(told)
@@ -315,6 +318,7 @@ def test_a_promotion_goes_on_from_its_receipt(lake: Lake, told: dict[str, Any], 
     assert any(isinstance(event, Noticed) and "DELETE" in event.sentence for event in heard)
 
 
+@pytest.mark.thorough
 def test_a_key_that_is_deleted_again_and_again_stays_dead(lake: Lake) -> None:
     """Each delete that outranks what is remembered is remembered too; the highest counts, in whatever order they came."""
     for events in (
@@ -350,6 +354,7 @@ def test_a_column_that_bronze_lacks_is_named(lake: Lake) -> None:
         lake.promote({**CURRENT, "keys": ["idd"]})
 
 
+@pytest.mark.thorough
 def test_a_new_column_is_added_and_null_before(lake: Lake) -> None:
     """A column that Bronze grew shows up, null in rows of events that lack it."""
     lake.bronze.run([row(1, "a", 10), row(2, "a", 10)])
@@ -375,6 +380,7 @@ def test_a_column_whose_type_changed_is_refused(lake: Lake) -> None:
         lake.promote(CURRENT)
 
 
+@pytest.mark.thorough
 def test_names_normalisation_and_renaming(lake: Lake) -> None:
     """Strings are trimmed before the fold, columns renamed after it, by names that SQL would not like."""
     lake.bronze.run([row(1, " a ", 10), row(2, "", 10)])
@@ -467,6 +473,7 @@ def test_an_open_snapshot_is_not_delivered(snapshots: Lake) -> None:
     assert [r[:2] for r in snapshots.rows(SNAPSHOT)] == [(1, "a")]
 
 
+@pytest.mark.thorough
 def test_snapshots_become_history(snapshots: Lake) -> None:
     """Logical time is the sequence; an absent key closes; a second snapshot of a time replaces the first."""
     told = {**SNAPSHOT, "model": "scd_type_2", "except_column_list": ["s", "op", "_rescued"]}
@@ -483,6 +490,7 @@ def test_snapshots_become_history(snapshots: Lake) -> None:
     assert len(snapshots.rows(told)) == 4
 
 
+@pytest.mark.thorough
 def test_a_snapshot_that_is_older_or_empty_or_deletes_too_much_is_refused(snapshots: Lake) -> None:
     """Each stops before anything is written, and says what to do."""
     snapshots.bronze.run(snap(k1="a", k2="b"), logical=day(5))
@@ -501,6 +509,7 @@ def test_a_snapshot_that_is_older_or_empty_or_deletes_too_much_is_refused(snapsh
         snapshots.promote(SNAPSHOT)
 
 
+@pytest.mark.thorough
 def test_a_key_whose_row_was_set_aside_is_not_absent(snapshots: Lake) -> None:
     """A snapshot row without a sequence goes to quarantine, and what the table has of its key stays."""
     told = {**SNAPSHOT, "sequence_by": ["s"]}
@@ -513,6 +522,7 @@ def test_a_key_whose_row_was_set_aside_is_not_absent(snapshots: Lake) -> None:
     assert [(r[0], r[-1] is None) for r in snapshots.rows(historic)] == [(1, True), (2, False), (3, True)]
 
 
+@pytest.mark.thorough
 def test_replay_makes_a_lost_table_of_snapshots_again(snapshots: Lake) -> None:
     """What was applied to a table that is gone does not count for the new one."""
     snapshots.bronze.run(snap(k1="a", k2="b"), logical=day(1))
