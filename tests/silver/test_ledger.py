@@ -67,7 +67,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
 }
 
-IN_SHORT = ("soft", "scd_type_2, truncates, nulls, tracked")
+IN_SHORT = ("soft",)
 """Those that `make test` tries."""
 
 
