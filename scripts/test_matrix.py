@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medallion.testing.session import ALONE
+
 ROOT = Path(__file__).resolve().parents[1]
 SPARKS = {"4.0": "4.0.5", "4.1": "4.1.4", "4.2": "4.2.0"}
 """The pyspark that is installed for each Spark; its Delta is that of medallion/jars.py."""
@@ -89,6 +91,7 @@ def tried(uv: str, cell: Cell, locked: Path, folder: Path) -> tuple[bool, float]
     subprocess.run([uv, "pip", "install", *options, *wanted], cwd=ROOT, check=True)
     since = time.monotonic()
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK_", "SPARK_", "VIRTUAL_ENV"))}
+    environment[ALONE] = "1"
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ROOT / FLOW)]
     done = subprocess.run(command, cwd=folder, env=environment, check=False)  # away from the tree: what is installed is tested
     return done.returncode == 0, time.monotonic() - since

@@ -38,3 +38,13 @@ def test_the_scan_finds_what_it_looks_for() -> None:
     said = "from pyspark import SparkContext\nspark._jvm.x\nframe.rdd\nframe.cache()\nspark.conf.set('a', 'b')\nspark.conf.get('a')"
     assert set(uses(said)) == {"SparkContext", "_jvm", "rdd", "cache", "conf.set"}
     assert {"_jvm", "SparkContext"} <= set(uses((PACKAGE / "storage/hadoop.py").read_text(encoding="utf-8")))
+
+
+def test_instants_are_read_by_one_function_that_every_python_has() -> None:
+    """Python 3.10 reads no ``Z``, as which the log ends every instant: only ``parse_instant`` knows that."""
+    readers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if "datetime.fromisoformat" in path.read_text(encoding="utf-8")
+    }
+    assert readers == {"config/values.py", "demo/pages.py"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from medallion.bronze.log import Stored
 from medallion.config.pipeline import Pipeline
 from medallion.config.silver import Entity
+from medallion.config.values import parse_instant
 from medallion.errors import ChainError, CheckpointMissingError
 from medallion.events import Listener, Noticed
 from medallion.silver import applied
@@ -53,7 +53,7 @@ def go_on(pipeline: Pipeline, entity: Entity, shelf: Shelf, news: News) -> Plann
         table_id=news.receipt.table_id,
         version=last.version if last else news.receipt.version,
         sha256=last.sha256 if last else news.receipt.sha256,
-        snapshot=applied.Snapshot(version=known.version, logical_date=datetime.fromisoformat(known.logical_date)) if known else None,
+        snapshot=applied.Snapshot(version=known.version, logical_date=parse_instant(known.logical_date)) if known else None,
         rows=news.receipt.rows,
         entries=(*shelf.schemas(news.entries), *news.entries) if planned else (),
     )

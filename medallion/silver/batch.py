@@ -16,6 +16,7 @@ from medallion.bronze.entry import RunCompleted
 from medallion.bronze.log import Stored
 from medallion.clock import Clock, SystemClock
 from medallion.config.silver import DELETED_AT, Entity
+from medallion.config.values import parse_instant
 from medallion.errors import FencedError, SnapshotError
 from medallion.failpoint import failpoint
 from medallion.silver import applied
@@ -144,7 +145,7 @@ class MicroBatch:
                 return False  # the newest snapshot again: it mends a table that was restored, and changes nothing in one that is right
             if delivery.snapshot_version <= last.version:
                 return True
-            logical = datetime.fromisoformat(run.logical_date)
+            logical = parse_instant(run.logical_date)
             if logical.replace(tzinfo=None) < last.logical_date.replace(tzinfo=None):
                 raise SnapshotError(
                     f"the snapshot of {run.logical_date} (run {run.run_id}) is older than the newest applied one, "
@@ -167,7 +168,7 @@ class MicroBatch:
 
     def _fold(self, landed: Landed, delivery: Delivery, work: Tables) -> tuple[Counts, Intake | None]:
         """The table as it shall be; returns what the fold counted and what it was given (None: an empty snapshot)."""
-        snapshot_at = datetime.fromisoformat(delivery.snapshot.logical_date) if delivery.snapshot else None
+        snapshot_at = parse_instant(delivery.snapshot.logical_date) if delivery.snapshot else None
         if not delivery.chunks:
             assert snapshot_at is not None, "only a snapshot delivers nothing and means something"
             if self.entity.model == "periodic_snapshot":
@@ -219,7 +220,7 @@ class MicroBatch:
             first_version=delivery.first_version,
             last_version=delivery.last_version,
             sha256=delivery.sha256,
-            snapshot_logical_date=datetime.fromisoformat(run.logical_date) if run else None,
+            snapshot_logical_date=parse_instant(run.logical_date) if run else None,
             snapshot_version=delivery.snapshot_version,
             rows=delivery.rows,
             quarantined=counts.quarantined + (taken.quarantined if taken else 0),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 
 from medallion.bronze.entry import Writer
 from medallion.bronze.writer import gone, this_process
 from medallion.clock import Clock
+from medallion.config.values import parse_instant
 from medallion.errors import AlreadyExistsError, BusyError
 from medallion.storage.filesystem import FileSystem
 
@@ -46,7 +47,7 @@ def acquire(fs: FileSystem, folder: str, *, attempt: str, clock: Clock, takeover
     newest = numbers[-1] if numbers else -1
     if newest >= 0 and not take_over:
         held = msgspec.json.decode(fs.read(_path(folder, newest)), type=Held)
-        age = clock.now() - datetime.fromisoformat(held.at)
+        age = clock.now() - parse_instant(held.at)
         if not held.released and age < takeover_after and not gone(held.writer):
             raise BusyError(
                 f"promotion {held.attempt} on {held.writer.host} (process {held.writer.pid}) has held {folder} since {held.at}; "

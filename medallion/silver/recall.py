@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from medallion.bronze.entry import ChunkEntry
 from medallion.config.silver import Entity
+from medallion.config.values import parse_instant
 from medallion.silver.applied import Ruled
 from medallion.silver.events import (
     DELETE,
@@ -136,7 +137,7 @@ class Said:
     def at(self) -> datetime:
         """The logical time of the snapshot, as the table spells it."""
         assert self.delivery.snapshot is not None, "only snapshots were asked for"
-        return datetime.fromisoformat(self.delivery.snapshot.logical_date).replace(tzinfo=None)
+        return parse_instant(self.delivery.snapshot.logical_date).replace(tzinfo=None)
 
 
 def of_snapshots(rows: Sequence[Recalled], told: Sequence[Delivery], key: tuple[Any, ...]) -> Iterator[Said]:

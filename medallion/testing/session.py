@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ CONF = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
+ALONE = "MEDALLION_DELTA_ALONE"
+"""Variable: if it is set, the session has no jars but Delta's, as the flow on other versions of Spark wants it."""
 YOUNG = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Small work in a young JVM: what its second compiler and a collector of its own threads do is most of it, and for nothing."""
 ARCHIVE = Path(sys.prefix) / "spark.jsa"
@@ -36,6 +39,8 @@ def drivers() -> dict[str, str]:
 
 def suite() -> SparkSession:
     """The session, as small as it goes. Raises MedallionError where Java or pyspark is missing."""
+    if os.environ.get(ALONE):
+        return session("tests", master="local[2]", conf=CONF)
     stores = abfs.needs(Location.parse("abfs://none@none"), Access()) | s3a.needs(Location.parse("s3a://none"), Access())
     needs = Needs(packages=(POSTGRESQL.package, *stores.packages), excluded=stores.excluded)
     return session("tests", master="local[2]", needs=needs, conf=CONF)

@@ -27,7 +27,7 @@ def pipeline(folder: Path) -> Path:
     told["sources"] = [source for source in told["sources"] if source["name"] in ("changes", "airlines")]
     told["silver"] = [entity for entity in told["silver"] if entity["entity"] in ("flights_history", "flights", "airlines")]
     told["sources"][0]["api"]["pagination"]["size"] = 200
-    told["platform"]["bronze"]["max_rows_per_file"] = 400
+    told["platform"]["bronze"]["max_rows_per_file"] = 200
     told["run"] = {"promote": {"batch": {"max_files": 2}}}
     path = folder / "quickstart.yaml"
     path.write_text(yaml.safe_dump(told), encoding="utf-8")
