@@ -16,7 +16,7 @@ from medallion.errors import MedallionError, NotYetError, worst
 from medallion.layout import BronzeLayout
 from medallion.preview import FirstPage, first_page
 from medallion.source.declared import declared_of
-from medallion.source.incremental import WHOLE, first_lanes
+from medallion.source.incremental import WHOLE, first_lane
 from medallion.source.listing import Listing
 from medallion.source.protocol import Lane, Window
 from medallion.storage.roots import Roots
@@ -102,9 +102,8 @@ def _asked(
 
 def _lane(source: Source, state: TableState, clock: Clock) -> Lane:
     incremental = source.incremental
-    first = next(iter(first_lanes(incremental, clock.now())), Lane(name=WHOLE, window=Window(start=None, end=None)))
     if incremental is None or state.watermark is None or source.parent is not None:
-        return first
+        return first_lane(incremental, clock.now())
     start = moved(parse_bound(state.watermark), incremental.overlap, back=True)
     last = incremental.last or (None if incremental.by_number else clock.now())
     return Lane(name=WHOLE, window=Window(start=start, end=last))

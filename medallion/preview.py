@@ -23,9 +23,9 @@ from medallion.prefetch.open import asker_of, caps_of
 from medallion.prefetch.route import route_of
 from medallion.schema import RESCUED
 from medallion.source.custom import custom_class, custom_pages
-from medallion.source.incremental import WHOLE, first_lanes
+from medallion.source.incremental import first_lane
 from medallion.source.listing import Listing
-from medallion.source.protocol import DONE, Lane, Window
+from medallion.source.protocol import DONE, Lane
 from medallion.storage.roots import Roots
 
 
@@ -76,7 +76,7 @@ def preview(
     if source.type == "file" and source.file is not None:
         roots = Roots(platform=platform or Platform(), resolver=resolver, clock=clock, listener=listener)
         return _of_files(source.file, roots, rows=rows, clock=clock)
-    lane = next(iter(first_lanes(source.incremental, clock.now())), Lane(name=WHOLE, window=Window(start=None, end=None)))
+    lane = first_lane(source.incremental, clock.now())
     return _shown(first_page(source, lane, resolver=resolver, clock=clock, rows=rows, listener=listener, logical_date=logical_date), rows)
 
 

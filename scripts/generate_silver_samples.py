@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 
 from medallion.clock import SystemClock
 from medallion.config.pipeline import Pipeline
+from medallion.config.values import parse_instant
 from medallion.demo.changes import month_start
 from medallion.demo.feed import Feed
 from medallion.events import nobody
@@ -72,7 +73,7 @@ def changes() -> Rows:
     known = sorted({change["id"] for change in everything if change["status"] == "scheduled" and change["updated_at"] < "2013-01-01T12"})
     wanted = set(known[:: len(known) // FLIGHTS][:FLIGHTS])
     mine = [{name: change[name] for name in COLUMNS} for change in everything if change["id"] in wanted]
-    return [change | {"updated_at": datetime.fromisoformat(change["updated_at"].replace("Z", "+00:00"))} for change in mine]
+    return [change | {"updated_at": parse_instant(change["updated_at"])} for change in mine]
 
 
 def runs(pattern: Pattern) -> list[tuple[datetime, Rows]]:

@@ -295,7 +295,9 @@ def _end(source: Source, incremental: Incremental, until: Bound) -> str | None:
 
     None: the source cannot be told, or of its numbers none is known that it could be told.
     """
+    if not has_end(source):
+        return None
     last = incremental.last
-    if not has_end(source) or not alike(until, incremental.initial):
-        return None if last is None or not has_end(source) else show_bound(last)
+    if not alike(until, incremental.initial):
+        return None if last is None else show_bound(last)
     return show_bound(last if last is not None and is_before(last, until) else until)

@@ -85,16 +85,15 @@ def plan(
     if not live:
         terminal.show((plans.to_json(found) if as_json else plans.render(found)).rstrip("\n"))
         return 0
-    from medallion.live import exit_status
-    from medallion.live import look as look_live
+    from medallion import live as lives
 
-    seen = look_live(loaded.pipeline, resolver=terminal.secrets, clock=SystemClock())
+    seen = lives.look(loaded.pipeline, resolver=terminal.secrets, clock=SystemClock())
     if as_json:
         terminal.show(plans.to_json(found, live=[asdict(source) for source in seen]).rstrip("\n"))
     else:
         terminal.show(plans.render(found).rstrip("\n"))
         terminal.show("\n".join(_live(seen)))
-    return exit_status(seen)
+    return lives.exit_status(seen)
 
 
 def _live(seen: Sequence[LiveSource]) -> Iterator[str]:

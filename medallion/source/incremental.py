@@ -39,6 +39,11 @@ def first_lanes(incremental: Incremental | None, now: datetime) -> list[Lane]:
     return lanes(Window(start=incremental.initial, end=end), incremental.window)
 
 
+def first_lane(incremental: Incremental | None, now: datetime) -> Lane:
+    """What such a run asks for first; where its range is empty, a lane without bounds. Raises ConfigError for too many windows."""
+    return next(iter(first_lanes(incremental, now)), Lane(name=WHOLE, window=Window(start=None, end=None)))
+
+
 def lanes(bounds: Window, window: Span | None) -> list[Lane]:
     """*bounds* cut into windows of that length, oldest first; the same bounds always give the same lanes and names.
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pyarrow as pa
@@ -17,9 +17,6 @@ from medallion.testing.lake import BronzeTable
 from scripts.bench.lake import KEY, SEQUENCE, Lake
 from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios
 from scripts.bench.silver import COLUMNS
-
-if TYPE_CHECKING:
-    pass
 
 _BEGINNING = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _FILE = 32 * 1024 * 1024
