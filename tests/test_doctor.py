@@ -233,6 +233,7 @@ def test_real_stores_are_raced_on_and_their_clocks_read(look: Look, request: pyt
 
 
 @pytest.mark.spark
+@pytest.mark.jvm
 def test_with_a_session_roots_that_need_it_are_raced_on_too(look: Look, spark: SparkSession) -> None:
     """As ``--spark`` does."""
     checkup = look("platform.bronze.storage_backend=hadoop", session=spark)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from medallion.config.bound import Bound
@@ -106,11 +106,11 @@ class FileFrames:
             if not parts and empty:
                 self.listener(Noticed(subject=self.source, sentence=f"{len(empty)} files are empty: {empty[0].path}"))
             return
-        paths = [listing.uri(one.path) for one in batch]
+        paths = _paths(listing, batch)
         if self.file.format == "jsonl":
             whole = self._jsonl(spark, listing, paths)
         else:
-            whole = self._placed(self._reader(spark).option("mergeSchema", "true").parquet(*paths), listing)
+            whole = self._placed(spark.read.option("mergeSchema", "true").parquet(*paths), listing)
         yield self._frame(lane, listing, [whole], batch, last=last)
 
     def _frame(self, lane: Lane, listing: Listing, rows: Sequence[DataFrame], files: Sequence[FileVersion], *, last: bool) -> Frame:
@@ -127,9 +127,6 @@ class FileFrames:
             check=partial(listing.check, files),
         )
 
-    def _reader(self, spark: SparkSession) -> Any:
-        return spark.read.option("__globPaths__", "false")  # a name may hold what would be a pattern
-
     def _csv(self, spark: SparkSession, listing: Listing, names: Sequence[str], files: Sequence[FileVersion]) -> DataFrame:
         options = {
             "header": str(self.file.header).lower(),
@@ -143,19 +140,19 @@ class FileFrames:
             "columnNameOfCorruptRecord": UNREADABLE,
         }
         ddl = ", ".join(f"{_quoted(name)} string" for name in (*names, UNREADABLE))
-        rows = self._reader(spark).schema(ddl).options(**options).csv([listing.uri(one.path) for one in files])
+        rows = spark.read.schema(ddl).options(**options).csv(_paths(listing, files))
         return self._told(rows, listing)
 
     def _jsonl(self, spark: SparkSession, listing: Listing, paths: Sequence[str]) -> DataFrame:
         options = {"multiLine": str(self.file.multiline).lower(), "encoding": self.file.encoding, "columnNameOfCorruptRecord": UNREADABLE}
-        reader = self._reader(spark).options(**options)
+        reader = spark.read.options(**options)
         inferred = reader.json(list(paths)).schema
         fields = [one for one in inferred.jsonValue()["fields"] if one["name"] != UNREADABLE]
         if any(isinstance(self.declared.get(one["name"]), Decimal) for one in fields):  # every digit that is written
             exact = {one["name"]: one for one in reader.option("prefersDecimal", "true").json(list(paths)).schema.jsonValue()["fields"]}
             fields = [exact[one["name"]] if isinstance(self.declared.get(one["name"]), Decimal) else one for one in fields]
         if not fields:
-            return self._told(self._reader(spark).text(list(paths)).where("trim(value) <> ''"), listing, bad="value")
+            return self._told(spark.read.text(list(paths)).where("trim(value) <> ''"), listing, bad="value")
         fields.append({"name": UNREADABLE, "type": "string", "nullable": True, "metadata": {}})
         kind: type[StructType] = type(inferred)
         rows: DataFrame = reader.schema(kind.fromJson({"type": "struct", "fields": fields})).json(list(paths))
@@ -193,6 +190,11 @@ def _batches(files: Sequence[FileVersion], most: int, most_bytes: int) -> Iterat
         size += one.size
     if batch:
         yield batch
+
+
+def _paths(listing: Listing, files: Sequence[FileVersion]) -> list[str]:
+    """How Spark is told of these files and no others: a name may hold what would be a pattern."""
+    return [re.sub(r"([][{}*?\\])", r"\\\1", listing.uri(one.path)) for one in files]
 
 
 def _relative(listing: Listing) -> str:

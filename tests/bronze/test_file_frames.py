@@ -42,13 +42,13 @@ def test_csv_is_taken_once_by_name_whatever_the_order_of_its_columns(inbox: Inbo
     """Columns go by the header of each file; a new file and a changed one are read, the others not; a refresh reads them all."""
     inbox.schema = "id BIGINT, at TIMESTAMP"
     inbox.files |= {"file_column": "source_file", "glob": "**/*.csv"}
-    inbox.put("a b+c%20é[1].csv", 'id,at,name\n1,2026-01-01T00:00:00Z,"x, ""y"""\n2,,\n')
+    inbox.put("a b+c%20é[1]{x,y}.csv", 'id,at,name\n1,2026-01-01T00:00:00Z,"x, ""y"""\n2,,\n')
     inbox.put("sub/b.csv", 'name,id\n"",3\n')
     inbox.put("empty.csv", "")
     inbox.put("no.txt", "id\n9\n")
     first = inbox.extract()
     at = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    odd = "a b+c%20é[1].csv"
+    odd = "a b+c%20é[1]{x,y}.csv"
     assert inbox.rows() == [
         {"id": 1, "at": at, "name": 'x, "y"', "source_file": odd, "_rescued": None},
         {"id": 2, "at": None, "name": None, "source_file": odd, "_rescued": None},
