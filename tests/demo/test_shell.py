@@ -96,6 +96,7 @@ def submitted(tmp_path: Path) -> list[str]:
     return (tmp_path / "arguments").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_spark_submit_brings_delta_and_passes_the_rest_on(tmp_path: Path, submit: dict[str, str]) -> None:
     """Our packages come first, the caller's are added, the job's arguments and the exit status are left alone."""
     from medallion.jars import delta, release
@@ -112,6 +113,7 @@ def test_spark_submit_brings_delta_and_passes_the_rest_on(tmp_path: Path, submit
     assert "--py-files" not in given
 
 
+@pytest.mark.slow
 def test_spark_submit_brings_what_the_roots_of_a_pipeline_need(tmp_path: Path, submit: dict[str, str]) -> None:
     """A bucket needs s3a, said anywhere in the job's arguments; secrets are not asked for. A wrong configuration is submitted nowhere."""
     config = tmp_path / "shop.yaml"
@@ -133,6 +135,7 @@ def test_spark_submit_brings_what_the_roots_of_a_pipeline_need(tmp_path: Path, s
     assert "[CFG001]" in refused.stderr
 
 
+@pytest.mark.slow
 def test_spark_submit_ships_the_package_to_a_cluster(tmp_path: Path, submit: dict[str, str]) -> None:
     """For a master that is not local the package goes along as a zip, before the caller's own files."""
     kept = tmp_path / "shipped.zip"
@@ -148,6 +151,7 @@ def test_spark_submit_ships_the_package_to_a_cluster(tmp_path: Path, submit: dic
     assert not Path(given[given.index("--py-files") + 1].split(",")[0]).exists()
 
 
+@pytest.mark.slow
 def test_spark_submit_takes_baked_jars_for_packages(tmp_path: Path, submit: dict[str, str]) -> None:
     """Where their sums are right Maven is asked for nothing; the caller's own jars follow. Otherwise nothing is submitted."""
     from medallion.jars import release
@@ -169,6 +173,7 @@ def test_spark_submit_takes_baked_jars_for_packages(tmp_path: Path, submit: dict
     assert "[STG008]" in refused.stderr
 
 
+@pytest.mark.slow
 def test_spark_submit_sends_a_packed_python_along(tmp_path: Path, submit: dict[str, str]) -> None:
     """Executors unpack it under the name by which the driver finds it too; where there is none a sentence says how it is made."""
     copy = tmp_path / "project"

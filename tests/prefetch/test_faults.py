@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -220,21 +221,23 @@ def test_a_page_that_takes_too_long_is_given_up(way: dict[str, Any], slow: Reply
 
 
 @pytest.mark.parametrize(
-    "large",
-    [Reply(body=b" " * 65536, endless=True), Reply(body=b" " * 200_000), gzip_bomb(20_000_000)],
+    "made",
+    [lambda: Reply(body=b" " * 65536, endless=True), lambda: Reply(body=b" " * 200_000), lambda: gzip_bomb(20_000_000)],
     ids=["endless", "announced", "bomb"],
 )
-def test_a_page_that_is_too_large_is_cut_off(way: dict[str, Any], large: Reply) -> None:
+def test_a_page_that_is_too_large_is_cut_off(way: dict[str, Any], made: Callable[[], Reply]) -> None:
     """Caps on wire bytes and on decoded bytes hold; such a page is not asked for again."""
+    large = made()
     with serve(lambda _: large) as server:
         error = Asking(server.url, clock=SystemClock()).fail(**way, **ONE_AT_A_TIME, limits={"wire_bytes": "100kb", "decoded_bytes": "1mb"})
         assert isinstance(error, PageTooLargeError)
         assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize("large", [Reply(body=b" " * 100_000_000), gzip_bomb(100_000_000)], ids=["plain", "gzip"])
-def test_a_page_of_100_mb_is_refused_unless_the_configuration_wants_it(way: dict[str, Any], large: Reply) -> None:
+@pytest.mark.parametrize("made", [lambda: Reply(body=b" " * 100_000_000), lambda: gzip_bomb(100_000_000)], ids=["plain", "gzip"])
+def test_a_page_of_100_mb_is_refused_unless_the_configuration_wants_it(way: dict[str, Any], made: Callable[[], Reply]) -> None:
     """As many of them as requests go out at once would not fit into memory; the sentence names the cap and where it is set."""
+    large = made()
     with serve(lambda _: large) as server:
         error = Asking(server.url, clock=SystemClock()).fail(**way)
         assert isinstance(error, PageTooLargeError)

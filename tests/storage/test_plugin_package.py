@@ -63,6 +63,7 @@ class TestSqliteLake(FileSystemContract):
         return provider_for(root).open(root, Access(connection=connection))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["auto", "sqlite"])
 def test_extraction_and_status_by_a_provider_of_another_package(installed: Path, tmp_path: Path, backend: str) -> None:
     """The real command in a process of its own lands rows in the database, and reads its log there again."""
