@@ -59,6 +59,19 @@ def go_on(pipeline: Pipeline, entity: Entity, shelf: Shelf, news: News) -> Plann
     )
 
 
+def begin(pipeline: Pipeline, entity: Entity, entries: Sequence[Stored]) -> Planned:
+    """What there is to do, where nothing was promoted yet: all *entries* of the log."""
+    last = entries[-1] if entries else None
+    return Planned(
+        ends=_ends(pipeline, entity, entries),
+        table_id=None,
+        version=last.version if last else START["version"],
+        sha256=last.sha256 if last else START["sha256"],
+        rows=0,
+        entries=tuple(entries),
+    )
+
+
 def _ends(pipeline: Pipeline, entity: Entity, fresh: Sequence[Stored]) -> list[dict[str, Any]]:
     limits = pipeline.run.promote.batch
     return ends(fresh, max_files=limits.max_files, max_bytes=limits.max_bytes, by_run=entity.model == "periodic_snapshot")

@@ -20,7 +20,7 @@ from medallion.config.silver import DELETED_AT, Entity
 from medallion.errors import MedallionError, StateError, TerminatedError
 from medallion.events import BatchApplied, Listener, Noticed
 from medallion.silver import applied
-from medallion.silver.agenda import go_on, leave, plan, rows_after
+from medallion.silver.agenda import Planned, begin, go_on, leave, plan, rows_after
 from medallion.silver.batch import MicroBatch, tables
 from medallion.silver.claims import acquire, release
 from medallion.silver.export import Exporter
@@ -86,10 +86,8 @@ def promote(
                 f"{where.target} was being put in place of an older one when the process ended; nothing was changed: run promote with "
                 "--rebuild again"
             )
-        news = None if shelf is None or replay else shelf.news()
-        if shelf is not None and news is not None and news.receipt.table_id is not None:
-            planned = go_on(pipeline, entity, shelf, news)
-        else:
+        planned = None if shelf is None or replay else _by_receipt(pipeline, entity, shelf)
+        if planned is None:
             planned = plan(spark, pipeline, entity, where, work, state, replay=replay, listener=listener)
         heard: list[applied.Applied] = []
         if planned.ends:
@@ -147,6 +145,15 @@ def promote(
         ),
         **totals,
     )
+
+
+def _by_receipt(pipeline: Pipeline, entity: Entity, shelf: Shelf) -> Planned | None:
+    """What there is to do where a receipt says so, or nothing was promoted yet; None where table and state must be looked at by Spark."""
+    news = shelf.news()
+    if news is not None:
+        return go_on(pipeline, entity, shelf, news) if news.receipt.table_id is not None else None
+    entries = shelf.untouched()
+    return None if entries is None else begin(pipeline, entity, entries)
 
 
 _PASSING = re.compile(r"to connect back|io\.delta\.exceptions\.\w*(?:Changed|Concurrent)\w*Exception")

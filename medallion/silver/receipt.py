@@ -130,6 +130,19 @@ class Shelf:
             return None
         return None if fresh is None else News(receipt=receipt, entries=tuple(fresh))
 
+    def untouched(self) -> tuple[Stored, ...] | None:
+        """The whole log, its chain checked, where no promotion of this entity has begun: it has no table and no state.
+
+        None: something is there, or the log is not as it should be, and must be looked at.
+        """
+        begun = (*self.silver.files(f"{self._table}/_delta_log"), *self.state.files(self._part("applied")))
+        if any(begun) or self.state.exists(f"{self._part('checkpoint')}/metadata"):
+            return None
+        try:
+            return tuple(self._log.read(0, self._log.newest()))
+        except (ChainError, LogEntryError, NewerFormatError):  # the promotion says what is wrong, and of which file
+            return None
+
     def schemas(self, entries: Sequence[Stored]) -> tuple[Stored, ...]:
         """The entries of the log that say which columns the chunks of *entries* have."""
         named = {chunk.schema_id for one in entries if isinstance(one.entry, ChunkEntry) for chunk in one.entry.chunks}

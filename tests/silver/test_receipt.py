@@ -83,6 +83,29 @@ def events(tmp_path: Path) -> Kept:
     return kept
 
 
+def test_where_nothing_was_promoted_the_whole_log_is_to_be_taken(events: Kept) -> None:
+    """By the first promotion, which need not look with Spark for what is not there."""
+    entries = events.shelf().untouched()
+    assert entries is not None
+    assert [one.version for one in entries] == list(range(events.bronze.version + 1))
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        lambda kept: commit(kept.target, 7),
+        lambda kept: commit(kept.state / "applied/_delta_log", 0),
+        lambda kept: (kept.state / "checkpoint").mkdir(parents=True) or (kept.state / "checkpoint/metadata").write_text("{}"),
+        lambda kept: other(kept.bronze.folder / f"_log/{kept.bronze.version:020d}.json"),
+    ],
+    ids=["a table", "a batch", "a stream that began", "log edited"],
+)
+def test_where_a_promotion_began_it_is_looked_at(events: Kept, there: Callable[[Kept], object]) -> None:
+    """A table whose first commits were cleaned away is there, too."""
+    there(events)
+    assert events.shelf().untouched() is None
+
+
 def test_without_a_receipt_the_promotion_looks(events: Kept) -> None:
     """As the first one does; a torn or foreign file counts as none."""
     assert events.standing() is None
