@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from pyspark.sql import functions as F
 
 from medallion.gate import quarantine as gate
+from medallion.silver.clauses import equal
 from medallion.silver.events import POSITION
-from medallion.silver.publish import DeltaTable, equal
+from medallion.silver.publish import DeltaTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,11 +8,12 @@ from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
 from medallion.failpoint import failpoint
+from medallion.silver.clauses import equal, insert_all, set_all
 from medallion.silver.events import DELETE, MARKS, POSITION, SEQUENCE, col
 from medallion.silver.fold import TIES, newest, sequences
 from medallion.silver.models.tables import EVENT, OF_EVENT, Counts, Tables, event_columns, keys_in_table, published
 from medallion.silver.models.ties import refuse
-from medallion.silver.publish import Written, equal, insert_all, set_all
+from medallion.silver.publish import Written
 from medallion.silver.span import ANYTHING, Span
 from medallion.spark import held
 

@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 from medallion.config.silver import Entity
 from medallion.failpoint import failpoint
 from medallion.layout import quoted
+from medallion.silver.clauses import equal, insert_all, set_all
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
 from medallion.silver.fold import BATCH, END, EXACT, JOURNAL, LATE, OLD_END, ORIGIN, SHOWN, START, TABLE, TIES, history
 from medallion.silver.models.tables import EVENT, GONE, Counts, Tables, event_columns, keys_in_table, published, unpublished
 from medallion.silver.models.ties import refuse
-from medallion.silver.publish import equal, insert_all, set_all
 from medallion.silver.span import ANYTHING, Span
 from medallion.spark import held
 

@@ -13,12 +13,13 @@ from pyspark.sql import functions as F
 from medallion.config.silver import DELETED_AT, Entity
 from medallion.failpoint import failpoint
 from medallion.gate.quarantine import SEQUENCE_TIE
+from medallion.silver.clauses import equal, insert_all, set_all
 from medallion.silver.events import DELETE, MARKS, POSITION, REASON, SEQUENCE, TRUNCATE, col, ignored_columns, tracked_columns
 from medallion.silver.fold import END, LATE, START, TIES
 from medallion.silver.models import snapshot
 from medallion.silver.models.tables import GONE, Counts, Tables, event_columns, keys_in_table, published, unpublished
 from medallion.silver.models.ties import refuse
-from medallion.silver.publish import Written, equal, insert_all, set_all
+from medallion.silver.publish import Written
 from medallion.silver.quarantine import set_aside
 from medallion.silver.refold import FRESH, NEWS, WINS, currents, histories, ranked, said
 from medallion.silver.span import ANYTHING, Span

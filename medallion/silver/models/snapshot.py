@@ -12,10 +12,10 @@ from medallion.config.expectation import Threshold
 from medallion.config.silver import Entity
 from medallion.errors import SnapshotError
 from medallion.layout import quoted
+from medallion.silver.clauses import equal, insert_all, set_all
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
 from medallion.silver.fold import newest
 from medallion.silver.models.tables import GONE, OF_EVENT, Counts, Tables, event_columns, keys_in_table, published
-from medallion.silver.publish import equal, insert_all, set_all
 from medallion.silver.span import ordered, span
 from medallion.spark import held
 
