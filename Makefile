@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 UV = $$(command -v uv || echo .uv/bin/uv)
 # Spark finds its Java by JAVA_HOME; the check prints it, or says how to get one.
 WITH_JAVA = JAVA_HOME="$$(scripts/check_java.sh)" && export JAVA_HOME &&
-# Every process of a run imports the package; compiled once, that takes a third of the time.
+# Every process of a run imports the package, which is compiled once and not each time.
 unexport PYTHONDONTWRITEBYTECODE
 
 # What of the tests needs no Java and starts no process, as pytest's -m says it.

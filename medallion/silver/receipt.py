@@ -135,8 +135,9 @@ class Shelf:
 
         None: something is there, or the log is not as it should be, and must be looked at.
         """
-        begun = (*self.silver.files(f"{self._table}/_delta_log"), *self.state.files(self._part("applied")))
-        if any(begun) or self.state.exists(f"{self._part('checkpoint')}/metadata"):
+        if self.state.exists(f"{self._part('checkpoint')}/metadata"):  # one small look, where listings may be long
+            return None
+        if any(self.silver.files(f"{self._table}/_delta_log")) or any(self.state.files(self._part("applied"))):
             return None
         try:
             return tuple(self._log.read(0, self._log.newest()))
