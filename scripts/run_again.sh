@@ -5,18 +5,18 @@
 # SIGTERM is passed on and ends it all. The exit status is that of the last try.
 set -u
 (($#)) || { echo "usage: run_again.sh COMMAND..." >&2; exit 2; }
-child='' told=''
-trap 'told=1; [[ -z $child ]] || kill -TERM "$child" 2>/dev/null' TERM
+child='' told='' signalled=''
+trap 'told=1 signalled=1; [[ -z $child ]] || kill -TERM "$child" 2>/dev/null' TERM
 for ((try = 1; ; try++)); do
     "$@" &
     child=$!
     [[ -z $told ]] || kill -TERM "$child" 2>/dev/null # told before the trap knew whom to tell
-    wait "$child"
-    status=$?
-    while kill -0 "$child" 2>/dev/null; do # a signal has ended the wait, not the command
+    until
+        signalled=''
         wait "$child"
         status=$?
-    done
+        [[ -z $signalled ]] # else the signal may have ended the wait, not the command: asked again, bash still knows how it ended
+    do :; done
     [[ $status -eq 3 && -z $told && $try -lt ${TRIES:-5} ]] || exit "$status"
     sleep "${PAUSE:-60}" &
     child=$!

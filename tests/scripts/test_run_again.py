@@ -89,19 +89,31 @@ def test_sigterm_reaches_the_command_and_ends_the_tries(tmp_path: Path) -> None:
     assert began.read_text().count("\n") == 1
 
 
+def hooked(folder: Path, line: str, then: str) -> dict[str, str]:
+    """The environment of a script that does something just before one of its lines."""
+    hook = folder / "hook.sh"
+    hook.write_text(f"unset BASH_ENV\ntrap 'if [[ $BASH_COMMAND == \"{line}\" ]]; then {then}; fi' DEBUG\n", encoding="utf-8")
+    return os.environ | {"PAUSE": "0", "BASH_ENV": str(hook)}
+
+
 def test_sigterm_before_the_command_is_known_reaches_it_all_the_same(tmp_path: Path) -> None:
     """Between the start of the command and the line that keeps its number: a bash that signals itself just there."""
     began, script = tried(tmp_path)
-    hook = tmp_path / "hook.sh"
-    hook.write_text(
-        f"""unset BASH_ENV
-trap 'if [[ $BASH_COMMAND == "child=\\$!" ]]; then until [[ -s {began} ]]; do :; done; trap - DEBUG; kill -TERM $$; fi' DEBUG
-""",
-        encoding="utf-8",
-    )
-    told = os.environ | {"PAUSE": "0", "BASH_ENV": str(hook)}
+    told = hooked(tmp_path, r"child=\$!", f"until [[ -s {began} ]]; do :; done; trap - DEBUG; kill -TERM $$")
     done = subprocess.run([AGAIN, "bash", "-c", script], env=told, stdout=subprocess.PIPE, timeout=20, check=False)
     assert done.returncode == 3
+    assert began.read_text().count("\n") == 1
+
+
+def test_a_command_that_ends_at_once_by_sigterm_still_says_how(tmp_path: Path) -> None:
+    """The signal ends the wait too, and the command is gone before anybody looks: the status is the command's, not the wait's."""
+    began, script = tried(tmp_path)
+    told = hooked(tmp_path, r"status=\$?", "while kill -0 $child 2>/dev/null; do :; done")
+    with subprocess.Popen([AGAIN, "bash", "-c", script], env=told, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 3
     assert began.read_text().count("\n") == 1
 
 
