@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medallion.errors import DiskFullError, MedallionError, StorageUnavailable, from_text
 from medallion.jars import Needs, delta, release
@@ -88,6 +88,8 @@ def driver_needs(pipeline: Pipeline) -> Needs:
 def session(name: str, *, needs: Needs | None = None, conf: Mapping[str, str] | None = None, master: str = "local[*]") -> SparkSession:
     """The session of this process: the active one, else a new one with Delta (local unless spark-submit says where).
 
+    A session that another thread made is this one's too. After one that was stopped the new one has a JVM of its own.
+
     *needs* says which jars it has beside Delta, and how it reaches stores; spark-submit brings the jars itself. An active classic
     session takes the settings too, and needs to have the jars; one of Spark Connect reaches stores by what its server knows.
     Raises MedallionError where pyspark is missing, Java is missing, or the active session has settings with which results would be
@@ -103,6 +105,8 @@ def session(name: str, *, needs: Needs | None = None, conf: Mapping[str, str] | 
         return _checked(active, needs)
     if REMOTE in os.environ or DATABRICKS in os.environ:
         return _given(name, os.environ.get(REMOTE, "Databricks"), needs)
+    if _is_running():  # made in another thread: it is active in that one only
+        return _checked(SparkSession.builder.getOrCreate(), needs)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     wanted = {**REQUIRED, **FILES, **REDACTED, **needs.conf}
@@ -137,12 +141,32 @@ def _launch(name: str, wanted: Mapping[str, str]) -> None:
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
 
+    _end_jvm()
     open_to_all = {key: value for key, value in wanted.items() if not key.startswith(HADOOP)}
     with LOG_FILE.open("ab") as log:
         shown = SparkConf().setAppName(name).setAll(list(open_to_all.items()))
         gateway = launch_gateway(shown, popen_kwargs={"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
     conf = SparkConf().setAppName(name).setAll(list(wanted.items()))
     SparkContext(conf=conf, gateway=gateway).setLogLevel("ERROR")
+
+
+def _is_running() -> bool:
+    from pyspark import SparkContext
+
+    return SparkContext._active_spark_context is not None
+
+
+def _end_jvm() -> None:
+    """No JVM is left of a session of this process that was stopped: pyspark would go on with its jars, its memory and its settings."""
+    from pyspark import SparkContext
+
+    gateway: Any = SparkContext._gateway
+    if gateway is None or gateway.proc is None:
+        return
+    gateway.shutdown()
+    gateway.proc.stdin.close()  # it ends when nobody can speak to it
+    gateway.proc.wait()
+    SparkContext._gateway = SparkContext._jvm = None
 
 
 def _given(name: str, url: str, needs: Needs) -> SparkSession:

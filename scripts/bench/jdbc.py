@@ -115,18 +115,6 @@ def extraction(clock: Clock, *, rows: int = ROWS) -> Iterator[Extraction]:
             yield Extraction(server=server, spark=spark, clock=clock, events=Path(folder), rows=rows)
         finally:
             spark.stop()
-            _end_java()
-
-
-def _end_java() -> None:
-    """No later session of this process has the JVM that was told to keep a log of its tasks."""
-    from pyspark import SparkContext
-
-    gateway: Any = SparkContext._gateway
-    gateway.shutdown()
-    gateway.proc.stdin.close()  # it ends when nobody can speak to it
-    gateway.proc.wait()
-    SparkContext._gateway = SparkContext._jvm = None
 
 
 def measure(settings: Settings) -> Sequence[Measured]:
