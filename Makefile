@@ -50,15 +50,15 @@ test: setup connect .venv/.jars ## all tests but the thorough ones, two at a tim
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA) and not thorough" $(ARGS) $(OR_NONE)
 	$(WITH_JAVA) $(PYTHON) -m pytest -n 2 --dist loadfile -m "not ($(WITHOUT_JAVA)) and not thorough" $(ARGS)
 
-test-all: setup connect .venv/.jars ## every test; takes more than an hour
+test-all: setup connect .venv/.jars ## every test, two at a time; takes an hour
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA)" $(ARGS) $(OR_NONE)
-	$(WITH_JAVA) $(PYTHON) -m pytest -m "not ($(WITHOUT_JAVA))" $(ARGS)
+	$(WITH_JAVA) $(PYTHON) -m pytest -n 2 --dist loadfile -m "not ($(WITHOUT_JAVA))" $(ARGS)
 
 test-slow: setup .venv/.jars ## the models on 5,000 histories each (HISTORIES=n for another number)
 	$(WITH_JAVA) MEDALLION_HISTORIES="$(or $(HISTORIES),5000)" $(PYTHON) -m pytest tests/silver/test_models.py tests/silver/test_ledger.py $(ARGS)
 
 test-connect: setup connect .venv/.jars ## the Spark tests that are not about the JVM, by a client of Spark Connect
-	$(WITH_JAVA) MEDALLION_SPARK_API=connect .venv-connect/bin/python -m pytest -m "spark and not jvm" $(ARGS)
+	$(WITH_JAVA) MEDALLION_SPARK_API=connect .venv-connect/bin/python -m pytest -n 2 --dist loadfile -m "spark and not jvm" $(ARGS)
 
 test-matrix: setup ## one flow on Spark 4.0, 4.1 and 4.2, each Python from 3.10 to 3.13 that is there
 	$(WITH_JAVA) $(PYTHON) -m scripts.test_matrix $(ARGS)
