@@ -109,7 +109,8 @@ def promote(
                 heard=heard,
                 clock=clock,
             )
-            _run(spark, batch, planned.ends, checkpoint=f"{where.state}/checkpoint", stop=stop)
+            if _run(spark, batch, planned.ends, checkpoint=f"{where.state}/checkpoint", stop=stop):
+                planned = replace(planned, rows=None)  # what a try wrote that failed after it, nobody heard
         if exporter is not None:
             exporter.export(work.target)
         rows = rows_after(planned, heard, entity, shelf)
@@ -156,9 +157,11 @@ def _by_receipt(pipeline: Pipeline, entity: Entity, shelf: Shelf) -> Planned | N
     return None if entries is None else begin(pipeline, entity, entries)
 
 
-_PASSING = re.compile(r"to connect back|io\.delta\.exceptions\.\w*(?:Changed|Concurrent)\w*Exception")
+_PASSING = re.compile(
+    r"to connect back|io\.delta\.exceptions\.\w*(?:Changed|Concurrent)\w*Exception|\[(?:TABLE_OR_VIEW_ALREADY_EXISTS|DELTA_PATH_EXISTS)\]"
+)
 """How Spark says that a Python of its own was not up in ten seconds, which no setting changes: a busy machine, and not our data. And how
-Delta says that somebody else committed: most often we did, by a request whose answer was lost."""
+Delta says that somebody else committed, or made the table: most often we did, by a request whose answer was lost."""
 _TRIES = 6
 """How often a query is started in all where that happens, or a store was away. Its batches are idempotent, and what its checkpoint holds
 stands."""
@@ -168,8 +171,12 @@ _registering = threading.Lock()
 streams that share one, a task may get half of it (java.io.OptionalDataException)."""
 
 
-def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:
-    """Streaming has gone through all planned batches; its errors arrive as the typed errors that they are."""
+def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> int:
+    """Streaming has gone through all planned batches; returns how often it had to be started again.
+
+    Its errors arrive as the typed errors that they are.
+    """
+    again = 0
     for number, part in enumerate(queries(planned, spark.version)):
         if number and not batch.heard and batch.load_pattern == "full":  # called in another process, which ended with its query
             last = applied.newest(tables(spark, target=batch.target, state=batch.state).applied)
@@ -182,6 +189,8 @@ def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any
             except MedallionError as error:
                 if left == 0 or not (error.retryable or _PASSING.search(error.sentence)):
                     raise
+                again += 1
+    return again
 
 
 def _query(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:

@@ -17,6 +17,7 @@ from pyspark.sql.types import StructType
 from medallion.config.silver import Entity
 from medallion.errors import ChangedTableError, ConfigError, Problem
 from medallion.layout import quoted
+from medallion.silver.commits import MAINTENANCE
 from medallion.silver.home import is_name
 
 if TYPE_CHECKING:
@@ -272,9 +273,7 @@ class DeltaTable:
         return sorted((int(row["version"]), str(row["operation"])) for row in rows)
 
 
-SAME_ROWS = frozenset(
-    {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "CLUSTER BY", "REORG", "UPGRADE PROTOCOL"}
-)
+SAME_ROWS = MAINTENANCE | {"SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "CLUSTER BY", "UPGRADE PROTOCOL"}
 """Operations of Delta that change no row."""
 
 

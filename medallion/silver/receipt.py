@@ -20,18 +20,13 @@ from medallion.config.silver import Entity
 from medallion.config.values import parse_instant
 from medallion.errors import ChainError, LogEntryError, NewerFormatError, NotFoundError
 from medallion.layout import BronzeLayout
+from medallion.silver import commits
+from medallion.silver.commits import Commit
 from medallion.silver.home import is_name, layout_of, table_of
 from medallion.silver.source import ends
 from medallion.storage.filesystem import FileSystem
 
 NAME = "receipt.json"
-
-
-class Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest commit of a Delta table, and the hash of its file."""
-
-    version: int
-    sha256: str
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +59,8 @@ class News:
 
     receipt: Receipt
     entries: tuple[Stored, ...]
+    moved: bool = False
+    """Whether files of the table were put together, or removed, since the receipt was written; this one is of the table as it is now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +84,8 @@ class Shelf:
             settings=self._settings(),
             version=version,
             sha256=sha256,
-            target=_listed(self.silver, self._table),
-            applied=_listed(self.state, self._part("applied")),
+            target=commits.listed(self.silver, self._table),
+            applied=commits.listed(self.state, self._part("applied")),
             rows=rows,
             table_id=table_id,
             snapshot=snapshot,
@@ -97,13 +94,12 @@ class Shelf:
 
     def table_version(self) -> int:
         """The newest version of the table; -1 where there is none."""
-        newest = _newest(self.silver, self._table)
+        newest = commits.newest(self.silver, self._table)
         return -1 if newest is None else newest
 
     def standing(self) -> Receipt | None:
-        """The receipt, moved to the newest entry of the log, if nothing that was delivered since is missing from the table.
-
-        None: there is none, or something has moved and must be looked at.
+        """The receipt, if nothing that was delivered since is missing from the table; moved to the newest entry of the log and the newest
+        commit of the table. None: there is none, or something has moved and must be looked at.
         """
         news = self.news()
         if news is None or self._delivers(news.entries):
@@ -111,24 +107,34 @@ class Shelf:
         receipt = news.receipt
         if news.entries:
             receipt = msgspec.structs.replace(receipt, version=news.entries[-1].version, sha256=news.entries[-1].sha256)
+        if news.entries or news.moved:
             self._put(receipt)
         return receipt
 
     def news(self) -> News | None:
-        """The receipt and what the log holds since, if neither table nor configuration has moved. None: something must be looked at."""
+        """The receipt and what the log holds since, if neither the table's rows nor the configuration have moved; its files may have.
+
+        None: something must be looked at.
+        """
         try:
             receipt = msgspec.json.decode(self.state.read(self._path), type=Receipt)
         except (NotFoundError, msgspec.MsgspecError):
             return None
         if receipt.settings != self._settings() or not self.state.exists(f"{self._part('checkpoint')}/metadata"):
             return None
-        if not (_is_newest(self.silver, self._table, receipt.target) and _is_newest(self.state, self._part("applied"), receipt.applied)):
+        if not commits.unmoved(self.state, self._part("applied"), receipt.applied):
             return None
+        moved = not commits.unmoved(self.silver, self._table, receipt.target)
+        if moved:
+            target = commits.after_maintenance(self.silver, self._table, receipt.target)
+            if target is None:
+                return None
+            receipt = msgspec.structs.replace(receipt, target=target)
         try:
             fresh = self._since(receipt)
         except (ChainError, LogEntryError, NewerFormatError):  # the promotion says what is wrong, and of which file
             return None
-        return None if fresh is None else News(receipt=receipt, entries=tuple(fresh))
+        return None if fresh is None else News(receipt=receipt, entries=tuple(fresh), moved=moved)
 
     def untouched(self) -> tuple[Stored, ...] | None:
         """The whole log, its chain checked, where no promotion of this entity has begun: it has no table and no state.
@@ -204,33 +210,3 @@ class Shelf:
 
 def _day(run: RunCompleted) -> date:
     return parse_instant(run.logical_date).astimezone(timezone.utc).date()
-
-
-def _commit(table: str, version: int) -> str:
-    return f"{table}/_delta_log/{version:020d}.json"
-
-
-def _newest(fs: FileSystem, table: str) -> int | None:
-    """The newest version of the Delta table in a folder; None where there is no table."""
-    names = [file.path.rsplit("/", 1)[-1] for file in fs.files(f"{table}/_delta_log")]
-    return max((int(name[:20]) for name in names if len(name) == 25 and name.endswith(".json") and name[:20].isdigit()), default=None)
-
-
-def _listed(fs: FileSystem, table: str) -> Commit | None:
-    """The newest commit of the Delta table in a folder; None where there is no table."""
-    newest = _newest(fs, table)
-    if newest is None:
-        return None
-    return Commit(version=newest, sha256=hashlib.sha256(fs.read(_commit(table, newest))).hexdigest())
-
-
-def _is_newest(fs: FileSystem, table: str, commit: Commit | None) -> bool:
-    """Whether the table's newest commit is still this one; found without a listing."""
-    if commit is None:
-        return not fs.exists(_commit(table, 0))
-    if fs.exists(_commit(table, commit.version + 1)):
-        return False
-    try:
-        return hashlib.sha256(fs.read(_commit(table, commit.version))).hexdigest() == commit.sha256
-    except NotFoundError:
-        return False

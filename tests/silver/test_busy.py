@@ -21,6 +21,7 @@ AWAY = (
     "An error occurred while calling o1.start.\n: java.io.IOException: rename from abfs://a/.metadata.tmp to abfs://a/metadata failed.",
     "[STREAM_FAILED] Query terminated with exception: rename from abfs://lake@a/.0.tmp to abfs://lake@a/offsets/0 failed. SQLSTATE: XXKST",
     ": io.delta.exceptions.ProtocolChangedException: [DELTA_PROTOCOL_CHANGED] The protocol was changed by a concurrent update.",
+    "pyspark.errors.exceptions.connect.AnalysisException: [TABLE_OR_VIEW_ALREADY_EXISTS] Cannot create table or view `s`.`t`",
     "io.delta.exceptions.ConcurrentAppendException: [DELTA_CONCURRENT_APPEND] Files were added by a concurrent update.",
 )
 
@@ -53,7 +54,7 @@ def test_a_worker_that_was_late_is_waited_for_again(monkeypatch: pytest.MonkeyPa
 def test_a_store_that_lost_an_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rename that may be done, and commits that met our own: the batch again finds out."""
     first, second = [{"version": 1}], [{"version": 2}]
-    assert run(monkeypatch, *[failure(said, "advice") for said in AWAY]) == [*[first] * 5, second]
+    assert run(monkeypatch, *[failure(said, "advice") for said in AWAY]) == [*[first] * 6, second]
     assert [type(failure(said, "advice")) for said in AWAY[:2]] == [StorageUnavailable] * 2
     assert "java.io.IOException: rename from abfs://a/.metadata.tmp" in failure(AWAY[0], "advice").sentence
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
+from test_ledger import HISTORIES
 
 from medallion.config.silver import Entity
 from medallion.errors import SequenceTieError
@@ -106,7 +107,7 @@ def streams(draw: st.DrawFn) -> list[list[Event]]:
     """Batches of events: many keys, few sequences and values, deletes, ties, copies; one batch comes twice."""
     seed = random.Random(draw(st.integers(0, 2**32)))
     told: list[Event] = []
-    for key in range(draw(st.integers(80, 160))):
+    for key in range(draw(st.integers(HISTORIES // 2, HISTORIES))):
         for _ in range(seed.randint(1, 7)):
             delete = seed.random() < 0.25
             value = None if delete else seed.choice("ab")

@@ -38,6 +38,7 @@ from medallion.silver.export import Exporter
 from medallion.silver.home import place
 from medallion.silver.promote import promote
 from medallion.silver.promoted import Promoted
+from medallion.silver.publish import DeltaTable
 from medallion.silver.receipt import Shelf
 from medallion.stop import StopFlag
 from medallion.storage.registry import open_filesystem
@@ -294,6 +295,31 @@ def test_a_change_by_others_is_noticed(lake: Lake) -> None:
     heard: list[Any] = []
     lake.promote(CURRENT, listener=heard.append)
     assert any(isinstance(event, Noticed) and "DELETE" in event.sentence for event in heard)
+
+
+@pytest.mark.jvm
+@pytest.mark.parametrize("layout", [{}, {"partition_by": ["v"]}], ids=["saved", "by a statement"])
+def test_a_table_that_a_repeated_request_finds_made_is_gone_on_with(
+    lake: Lake, layout: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose answer was lost, so it is sent again, and fails: the rows are there once, and the receipt counts them."""
+    create, left = DeltaTable._create, [1]
+
+    def repeated(table: DeltaTable, rows: Any, **how: bool) -> None:
+        create(table, rows, **how)
+        if left.pop() if left else False:
+            create(table, rows, **how)
+
+    monkeypatch.setattr(DeltaTable, "_create", repeated)
+    lake.bronze.run([row(1, "a", 10), row(2, "a", 10)])
+    told = {**CURRENT, **layout}
+    shelf = lake.shelf(told)
+    assert lake.promote(told, shelf=shelf).table_rows == 2
+    assert not left
+    assert lake.rows(told) == [(1, "a", 10), (2, "a", 10)]
+    receipt = shelf.standing()
+    assert receipt is not None
+    assert receipt.rows == 2
 
 
 @pytest.mark.parametrize("told", [pytest.param(CURRENT, id="current"), pytest.param(HISTORY, id="history", marks=pytest.mark.thorough)])

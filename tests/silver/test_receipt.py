@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -69,10 +70,15 @@ class Kept:
         return self.shelf().standing()
 
 
-def commit(log: Path, version: int, text: str = "{}") -> None:
+def commit(log: Path, version: int, text: str = '{"txn":{}}') -> None:
     """A Delta table's log has a commit of this version."""
     log.mkdir(parents=True, exist_ok=True)
-    (log / f"{version:020d}.json").write_text(f"{version} {text}")
+    (log / f"{version:020d}.json").write_text(f"{text}\n")
+
+
+def done(operation: str) -> str:
+    """What Delta writes of a commit: what it did stands in one of the lines."""
+    return json.dumps({"commitInfo": {"operation": operation, "operationMetrics": {}}}) + '\n{"add":{"path":"part-0.parquet"}}'
 
 
 @pytest.fixture
@@ -133,6 +139,18 @@ def test_a_run_that_brings_nothing_moves_the_receipt(events: Kept) -> None:
     assert again.version == newest
 
 
+def test_maintenance_of_the_table_moves_the_receipt(events: Kept) -> None:
+    """Other files hold the same rows, or files that nobody needs are gone: the rows are not counted again, and Spark need not look."""
+    events.promoted()
+    for version, operation in enumerate(("OPTIMIZE", "VACUUM START", "VACUUM END"), start=2):
+        commit(events.target, version, done(operation))
+        for receipt in (events.standing(), events.standing()):
+            assert receipt is not None
+            assert receipt.target is not None
+            assert (receipt.target.version, receipt.rows) == (version, 2)
+    assert b'"version":4' in (events.state / "receipt.json").read_bytes()
+
+
 def test_an_entry_with_rows_wants_a_promotion(events: Kept) -> None:
     """Of a run that is open still, too."""
     events.promoted()
@@ -152,6 +170,11 @@ def other(file: Path) -> None:
     "moved",
     [
         lambda kept: commit(kept.target, 2),
+        lambda kept: commit(kept.target, 2, done("MERGE")),
+        lambda kept: commit(kept.target, 2, done("SET TBLPROPERTIES")),
+        lambda kept: (commit(kept.target, 2, done("OPTIMIZE")), commit(kept.target, 3, done("WRITE"))),
+        lambda kept: (commit(kept.target, 1, "another table"), commit(kept.target, 2, done("OPTIMIZE"))),
+        lambda kept: [commit(kept.target, version, done("OPTIMIZE")) for version in range(2, 40)],
         lambda kept: commit(kept.target, 1, "another table"),
         lambda kept: gone(kept.target / f"{1:020d}.json"),
         lambda kept: commit(kept.state / "applied/_delta_log", 1),
@@ -160,7 +183,21 @@ def other(file: Path) -> None:
         lambda kept: other(kept.bronze.folder / f"_log/{kept.bronze.version:020d}.json"),
         lambda kept: gone(kept.bronze.folder / f"_log/{kept.bronze.version:020d}.json"),
     ],
-    ids=["commit by others", "table made again", "commit gone", "batch applied", "applied gone", "no checkpoint", "log edited", "log cut"],
+    ids=[
+        "commit by others",
+        "rows merged by others",
+        "properties set",
+        "rows written after maintenance",
+        "table made again and maintained",
+        "very much maintenance",
+        "table made again",
+        "commit gone",
+        "batch applied",
+        "applied gone",
+        "no checkpoint",
+        "log edited",
+        "log cut",
+    ],
 )
 def test_whatever_has_moved_wants_a_look(events: Kept, moved: Callable[[Kept], None]) -> None:
     """The receipt is no truth of its own: the promotion says what is wrong."""

@@ -1,0 +1,88 @@
+"""Snapshots on real Delta against the oracle: whatever each of a series holds, and however they are promoted, one table comes of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from test_ledger import HISTORIES
+from test_promote import Lake, day
+
+from medallion.testing.fold import Event, history, merged
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+MODELS = [
+    "full_merge_dedupe",
+    pytest.param("scd_type_2", marks=pytest.mark.thorough),
+    pytest.param("incremental_merge", marks=pytest.mark.thorough),
+]
+DAYS = (1, 2, 2, 2, 3, 4, 5, 5)
+"""Of which the snapshots are: where two are of one day the later replaces the earlier."""
+PROMOTED = (1, 2, 4, 7)
+"""After so many snapshots the table is brought up to date, besides at the end."""
+
+Snapshot = dict[int, str]
+"""A value by key."""
+
+
+def series(chance: random.Random) -> list[Snapshot]:
+    """A snapshot for each of :data:`DAYS`; keys come, change, go and come again."""
+    return [{key: chance.choice("ab") for key in range(HISTORIES) if chance.random() < 0.7} for _ in DAYS]
+
+
+def events(snapshots: Sequence[Snapshot], key: int) -> Iterator[Event]:
+    """What a series says of one key: the last snapshot of each day, absence being a delete where it was there before."""
+    there = False
+    for at, snapshot in dict(zip(DAYS, snapshots, strict=True)).items():
+        if key in snapshot:
+            yield Event(key=key, sequence=at, values={"v": snapshot[key]}, position=(at, 0, 0))
+        elif there:
+            yield Event(key=key, sequence=at, delete=True, values={}, position=(at, 0, 0))
+        there = key in snapshot
+
+
+def expected(snapshots: Sequence[Snapshot], model: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of the table by the oracle: key, value, and the days of its range or of its mark."""
+    for key in range(HISTORIES):
+        told = list(events(snapshots, key))
+        if model == "scd_type_2":
+            yield from ((key, row.event.values["v"], row.start, row.end) for row in history(told))
+        elif model == "incremental_merge" and (marked := merged(told)) is not None:
+            yield (key, marked[0].values["v"], marked[1])
+        elif model == "full_merge_dedupe" and key in snapshots[-1]:
+            yield (key, snapshots[-1][key])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_series_of_snapshots_gives_the_table_that_the_oracle_gives(spark: SparkSession, tmp_path: Path, model: str) -> None:
+    """Some are promoted one by one and some together; a snapshot that comes twice, and a replay, change nothing."""
+    lake = Lake(spark, tmp_path, "full")
+    lake.bronze.columns = {"id": "bigint", "v": "string"}
+    entity = {"entity": "s", "model": model, "keys": ["id"], "column_list": ["id", "v"]}
+    snapshots = series(random.Random(model))
+    for number, (at, snapshot) in enumerate(zip(DAYS, snapshots, strict=True), start=1):
+        rows = [{"id": key, "v": value} for key, value in snapshot.items()]
+        lake.bronze.run(rows[::2], rows[1::2], logical=day(at))
+        if number in PROMOTED:
+            lake.promote(entity)
+    lake.promote(entity)
+    wanted = sorted(expected(snapshots, model), key=str)
+    assert found(lake, entity) == wanted
+    lake.bronze.run([{"id": key, "v": value} for key, value in snapshots[-1].items()], logical=day(DAYS[-1]))
+    lake.promote(entity)
+    assert found(lake, entity) == wanted
+    lake.promote(entity, replay=True)
+    assert found(lake, entity) == wanted
+
+
+def found(lake: Lake, entity: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The table's rows; instants as the day of the month."""
+    return sorted((tuple(v.day if isinstance(v, datetime) else v for v in row) for row in lake.rows(entity)), key=str)
