@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from medallion.clock import Clock
 from medallion.config.pipeline import Pipeline
 from medallion.errors import MedallionError
 from medallion.events import nobody
 from medallion.silver.promoted import Promoted
+from medallion.silver.receipt import NAME, Receipt, Shelf
 from medallion.stop import StopFlag
 from medallion.storage.registry import open_filesystem
 from medallion.testing.lake import BronzeTable
@@ -61,19 +64,28 @@ class Lake:
     model: str
     options: tuple[tuple[str, Any], ...] = ()
 
-    def promote(self) -> Promoted:
-        """Everything of the log is in the table."""
-        from medallion.silver.promote import promote
-        from medallion.silver.receipt import Shelf
+    @property
+    def pipeline(self) -> Pipeline:
+        """What says how the table is made."""
+        return pipeline_of(self.bronze, self.folder, self.model, **dict(self.options))
 
-        pipeline = pipeline_of(self.bronze, self.folder, self.model, **dict(self.options))
+    def shelf(self) -> Shelf:
+        """Where the table's receipt lies."""
         bronze, silver, state = (
             open_filesystem(root, clock=self.clock)
             for root in (str(self.bronze.root), str(self.folder / "silver"), str(self.folder / "state"))
         )
-        entity = pipeline.silver[0]
-        shelf = Shelf(pipeline=pipeline, entity=entity, bronze=bronze, silver=silver, state=state)
-        return promote(self.spark, pipeline, entity, state, shelf=shelf, clock=self.clock, listener=nobody, stop=StopFlag())
+        pipeline = self.pipeline
+        return Shelf(pipeline=pipeline, entity=pipeline.silver[0], bronze=bronze, silver=silver, state=state)
+
+    def promote(self) -> Promoted:
+        """Everything of the log is in the table."""
+        from medallion.silver.promote import promote
+
+        shelf = self.shelf()
+        return promote(
+            self.spark, shelf.pipeline, shelf.entity, shelf.state, shelf=shelf, clock=self.clock, listener=nobody, stop=StopFlag()
+        )
 
     def took(self, rows: int) -> float:
         """Seconds of a promotion that takes so many rows in one batch."""
@@ -84,13 +96,17 @@ class Lake:
         return spent
 
     def copied(self, folder: Path) -> Lake:
-        """The same lake at another place, to be changed there."""
+        """The same lake at another place, to be changed there; its receipt, which names places, is of that one."""
+        (receipt,) = (self.folder / "state").rglob(NAME)
+        told = msgspec.json.decode(receipt.read_bytes(), type=Receipt)
         for name in ("silver", "state"):
             shutil.copytree(self.folder / name, folder / name)
         shutil.copytree(self.bronze.root, folder / "bronze")
         bronze = copy.deepcopy(self.bronze)
         bronze.root = folder / "bronze"
-        return replace(self, bronze=bronze, folder=folder)
+        there = replace(self, bronze=bronze, folder=folder)
+        there.shelf().write(told.version, told.sha256, told.rows, table_id=told.table_id, snapshot=told.snapshot)
+        return there
 
     def files(self) -> set[str]:
         """The data files of the table, those included that no version needs any more."""
