@@ -138,7 +138,7 @@ class MicroBatch:
                 return True
             self._refuse_empty(run)
             return False
-        last = applied.snapshot_of(self.heard[-1]) if self.heard else self.newest
+        last = self._last_snapshot()
         if last is not None:
             assert delivery.snapshot_version is not None, "a snapshot has a version"
             if self.replay and self.entity.model != "scd_type_2" and delivery.snapshot_version == last.version:
@@ -168,13 +168,12 @@ class MicroBatch:
 
     def _fold(self, landed: Landed, delivery: Delivery, work: Tables) -> tuple[Counts, Intake | None]:
         """The table as it shall be; returns what the fold counted and what it was given (None: an empty snapshot)."""
-        snapshot_at = parse_instant(delivery.snapshot.logical_date) if delivery.snapshot else None
         if not delivery.chunks:
-            assert snapshot_at is not None, "only a snapshot delivers nothing and means something"
+            assert delivery.snapshot is not None, "only a snapshot delivers nothing and means something"
             if self.entity.model == "periodic_snapshot":
                 return periodic.clear(work, self._slice(delivery)), None
-            return self._apply_empty(work, snapshot_at, delivery.snapshot_version or 0), None
-        events_of_one_row = snapshot_at is None and self.entity.model not in ("scd_type_2", "periodic_snapshot")
+            return self._apply_empty(work, delivery), None
+        events_of_one_row = delivery.snapshot is None and self.entity.model not in ("scd_type_2", "periodic_snapshot")
         taken = take(
             landed,
             delivery,
@@ -187,8 +186,8 @@ class MicroBatch:
         )
         if self.entity.model == "periodic_snapshot":
             return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken
-        if snapshot_at is not None:
-            return self._apply_snapshot(taken.events, work, snapshot_at, delivery.snapshot_version or 0, taken.unsure), taken
+        if delivery.snapshot is not None:
+            return self._apply_snapshot(taken.events, work, delivery, taken.unsure), taken
         if ledger.needed(self.entity):
             span = ANYTHING if self.entity.apply_as_truncates is not None else taken.span  # a truncate is of every key
             return ledger.apply(taken.events, work, self.entity, span=span), taken
@@ -196,23 +195,33 @@ class MicroBatch:
             return history.apply(taken.events, work, self.entity, span=taken.span), taken
         return current.apply(taken.events, work, self.entity, ties=taken.ties, deletes=taken.deletes, span=taken.span), taken
 
-    def _apply_snapshot(
-        self, batch: DataFrame, work: Tables, snapshot_at: datetime, snapshot_version: int, unsure: DataFrame | None = None
-    ) -> Counts:
+    def _apply_snapshot(self, batch: DataFrame, work: Tables, delivery: Delivery, unsure: DataFrame | None = None) -> Counts:
         """*unsure* are rows of a snapshot that were set aside though they have a key: it is not absent."""
+        run = delivery.snapshot
+        assert run is not None, "it is one"
+        at = parse_instant(run.logical_date)
         if ledger.needed(self.entity):
-            return ledger.apply(ledger.as_events(batch, work, self.entity, snapshot_at, snapshot_version, unsure), work, self.entity)
+            last = self._last_snapshot()
+            replaces = last is not None and at.replace(tzinfo=None) == last.logical_date.replace(tzinfo=None)
+            if replaces:
+                ledger.forget(work, at, before=run.first_version)
+            events = ledger.as_events(batch, work, self.entity, at, delivery.snapshot_version or 0, unsure, replaces=replaces)
+            return ledger.apply(events, work, self.entity, whole=replaces)
         model = snapshot.apply_history if self.entity.model == "scd_type_2" else snapshot.apply_current
-        return model(batch, work, self.entity, snapshot_at, unsure)
+        return model(batch, work, self.entity, at, unsure)
 
-    def _apply_empty(self, work: Tables, snapshot_at: datetime, snapshot_version: int) -> Counts:
+    def _last_snapshot(self) -> applied.Snapshot | None:
+        """The newest snapshot that is in the table, of this promotion or of one before."""
+        return applied.snapshot_of(self.heard[-1]) if self.heard else self.newest
+
+    def _apply_empty(self, work: Tables, delivery: Delivery) -> Counts:
         """An empty snapshot that is allowed: every key is absent. Nothing to do where there is no table yet."""
         there = work.target.frame()
         if there is None:
             return Counts()
         none = unpublished(there, self.entity).limit(0)
         added = {*self.entity.history_columns.model_dump().values(), DELETED_AT}
-        return self._apply_snapshot(none.drop(*[name for name in none.columns if name in added]), work, snapshot_at, snapshot_version)
+        return self._apply_snapshot(none.drop(*[name for name in none.columns if name in added]), work, delivery)
 
     def _remember(self, work: Tables, delivery: Delivery, counts: Counts, taken: Intake | None, started: datetime, since: float) -> None:
         run = delivery.snapshot

@@ -217,6 +217,10 @@ class DeltaTable:
             self.spark.catalog.dropTempView(view)
         return Written(inserted=row["num_inserted_rows"], updated=row["num_updated_rows"], deleted=row["num_deleted_rows"])
 
+    def delete(self, where: str) -> None:
+        """No row is there for which the SQL condition is true."""
+        self.spark.sql(f"DELETE FROM {self.name} WHERE {where}")
+
     def replace(self, rows: DataFrame, *, where: Column) -> Written:
         """The rows for which *where* is true are exactly *rows*, by one commit; the table has all their columns."""
         there = self.frame()

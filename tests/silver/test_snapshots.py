@@ -12,6 +12,8 @@ import pytest
 from test_ledger import HISTORIES
 from test_promote import Lake, day
 
+from medallion.silver import batch
+from medallion.silver.models import ledger
 from medallion.testing.fold import Event, history, merged
 
 if TYPE_CHECKING:
@@ -19,11 +21,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-MODELS = [
-    "full_merge_dedupe",
-    pytest.param("scd_type_2", marks=pytest.mark.thorough),
-    pytest.param("incremental_merge", marks=pytest.mark.thorough),
-]
+CASES: dict[str, dict[str, Any]] = {
+    "full_merge_dedupe": {"model": "full_merge_dedupe"},
+    "scd_type_2": {"model": "scd_type_2"},
+    "incremental_merge": {"model": "incremental_merge"},
+    "scd_type_2, nulls": {"model": "scd_type_2", "ignore_null_updates": True},
+}
 DAYS = (1, 2, 2, 2, 3, 4, 5, 5)
 """Of which the snapshots are: where two are of one day the later replaces the earlier."""
 PROMOTED = (1, 2, 4, 7)
@@ -61,20 +64,21 @@ def expected(snapshots: Sequence[Snapshot], model: str) -> Iterator[tuple[Any, .
             yield (key, snapshots[-1][key])
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_series_of_snapshots_gives_the_table_that_the_oracle_gives(spark: SparkSession, tmp_path: Path, model: str) -> None:
+@pytest.mark.thorough
+@pytest.mark.parametrize("case", CASES)
+def test_a_series_of_snapshots_gives_the_table_that_the_oracle_gives(spark: SparkSession, tmp_path: Path, case: str) -> None:
     """Some are promoted one by one and some together; a snapshot that comes twice, and a replay, change nothing."""
     lake = Lake(spark, tmp_path, "full")
     lake.bronze.columns = {"id": "bigint", "v": "string"}
-    entity = {"entity": "s", "model": model, "keys": ["id"], "column_list": ["id", "v"]}
-    snapshots = series(random.Random(model))
+    entity = {"entity": "s", "keys": ["id"], "column_list": ["id", "v"], **CASES[case]}
+    snapshots = series(random.Random(case))
     for number, (at, snapshot) in enumerate(zip(DAYS, snapshots, strict=True), start=1):
         rows = [{"id": key, "v": value} for key, value in snapshot.items()]
         lake.bronze.run(rows[::2], rows[1::2], logical=day(at))
         if number in PROMOTED:
             lake.promote(entity)
     lake.promote(entity)
-    wanted = sorted(expected(snapshots, model), key=str)
+    wanted = sorted(expected(snapshots, str(entity["model"])), key=str)
     assert found(lake, entity) == wanted
     lake.bronze.run([{"id": key, "v": value} for key, value in snapshots[-1].items()], logical=day(DAYS[-1]))
     lake.promote(entity)
@@ -86,3 +90,39 @@ def test_a_series_of_snapshots_gives_the_table_that_the_oracle_gives(spark: Spar
 def found(lake: Lake, entity: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The table's rows; instants as the day of the month."""
     return sorted((tuple(v.day if isinstance(v, datetime) else v for v in row) for row in lake.rows(entity)), key=str)
+
+
+class CrashError(Exception):
+    """A process that dies, as far as one can in a test that goes on."""
+
+
+@pytest.mark.jvm
+@pytest.mark.parametrize("point", ["batch.journal", pytest.param("batch.target", marks=pytest.mark.thorough)])
+def test_a_snapshot_that_replaces_another_does_so_after_a_crash_too(
+    spark: SparkSession, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the replaced one alone had is gone without a mark, and what it alone lacked was never deleted."""
+    lake = Lake(spark, tmp_path, "full")
+    lake.bronze.columns = {"id": "bigint", "v": "string"}
+    entity = {"entity": "s", "model": "incremental_merge", "keys": ["id"], "column_list": ["id", "v"]}
+    for at, snapshot in ((1, "1a 2b 4d"), (2, "1a 3c 4d"), (3, "1a 3c")):
+        lake.bronze.run([{"id": int(told[0]), "v": told[1]} for told in snapshot.split()], logical=day(at))
+        lake.promote(entity)
+    assert found(lake, entity) == [(1, "a", None), (2, "b", 2), (3, "c", None), (4, "d", 3)]
+    lake.bronze.run([{"id": 1, "v": "x"}, {"id": 5, "v": "e"}], logical=day(3))
+    lake.promote(entity)
+    assert found(lake, entity) == [(1, "x", None), (2, "b", 2), (3, "c", 3), (4, "d", 3), (5, "e", None)]
+    lake.bronze.run([{"id": 1, "v": "a"}, {"id": 4, "v": "d"}], logical=day(3))
+
+    def dies(name: str) -> None:
+        if name == point:
+            raise CrashError("Crash")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "failpoint", dies)
+        patched.setattr(ledger, "failpoint", dies)
+        with pytest.raises(Exception, match="Crash"):
+            lake.promote(entity)
+    lake.promote(entity)
+    assert found(lake, entity) == [(1, "a", None), (2, "b", 2), (3, "c", 3), (4, "d", None)]
+    assert lake.audit(entity) == (5, 0)

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from medallion.config.silver import DELETED_AT, Entity
 from medallion.failpoint import failpoint
 from medallion.gate.quarantine import SEQUENCE_TIE
+from medallion.layout import quoted
 from medallion.silver.clauses import equal, insert_all, set_all
 from medallion.silver.events import DELETE, MARKS, POSITION, REASON, SEQUENCE, TRUNCATE, col, ignored_columns, tracked_columns
 from medallion.silver.fold import END, LATE, START, TIES
@@ -40,13 +41,14 @@ def needed(entity: Entity) -> bool:
     return soft(entity) or asked or entity.on_sequence_tie == "quarantine"
 
 
-def apply(events: DataFrame, tables: Tables, entity: Entity, *, span: Span = ANYTHING) -> Counts:
+def apply(events: DataFrame, tables: Tables, entity: Entity, *, span: Span = ANYTHING, whole: bool = False) -> Counts:
     """The table is what all events so far make, these included; quarantine, journal and table in this order, idempotent by meaning.
 
-    *span* has the keys of the events; of a truncate those of the whole table. Raises SequenceTieError under ``on_sequence_tie: error``.
+    *span* has the keys of the events; of a truncate those of the whole table. *whole*: keys that the events do not touch are folded again
+    as well, since the journal lost some of theirs. Raises SequenceTieError under ``on_sequence_tie: error``.
     """
     keys = list(entity.keys)
-    known = _known(events, tables, keys, truncates=entity.apply_as_truncates is not None, span=span)
+    known = _known(events, tables, keys, truncates=entity.apply_as_truncates is not None, span=span, whole=whole)
     values = [name for name in known.columns if name not in (*MARKS, TRUNCATE, FRESH)]
     with held(ranked(known, keys=keys, values=values, tie=entity.on_sequence_tie)) as told:
         tied = col(TIES) & col(NEWS) & ~col(TRUNCATE)
@@ -71,7 +73,8 @@ def apply(events: DataFrame, tables: Tables, entity: Entity, *, span: Span = ANY
         failpoint("batch.journal")
         if there is None:  # a MERGE into nothing takes twice as long, for the same rows
             return Counts(ties=ties, late=late, quarantined=aside, written=tables.target.create(rows))
-        written = _publish(rows, told.select(*published(keys, entity)).distinct(), there, tables, entity, span)
+        touched = None if whole else told.select(*published(keys, entity)).distinct()
+        written = _publish(rows, touched, there, tables, entity, span)
     return Counts(ties=ties, late=late, quarantined=aside, written=written)
 
 
@@ -86,8 +89,8 @@ def _fresh_truncates(events: DataFrame, tables: Tables) -> DataFrame:
     return told if journal is None else told.join(journal.where(TRUNCATE), list(POSITION), "left_anti")
 
 
-def _known(events: DataFrame, tables: Tables, keys: list[str], *, truncates: bool, span: Span) -> DataFrame:
-    """All events of the keys that the batch touches, each once, truncates among those of every key."""
+def _known(events: DataFrame, tables: Tables, keys: list[str], *, truncates: bool, span: Span, whole: bool) -> DataFrame:
+    """All events of the keys that the batch touches, or of all, each once, truncates among those of every key."""
     if not truncates:
         events = events.withColumn(TRUNCATE, F.lit(False))
     journal = tables.journal.frame()
@@ -102,7 +105,7 @@ def _known(events: DataFrame, tables: Tables, keys: list[str], *, truncates: boo
     touched = touched.distinct()
     known = told.withColumn(FRESH, F.lit(True))
     if before is not None:
-        kept = before.join(touched, keys, "left_semi")
+        kept = before if whole else before.join(touched, keys, "left_semi")
         fresh = known.join(kept.select(*[col(name) for name in (*keys, *POSITION)]), [*keys, *POSITION], "left_anti")
         known = fresh.unionByName(kept.withColumn(FRESH, F.lit(False)), allowMissingColumns=True)
     if not truncates:
@@ -128,11 +131,11 @@ def _rows(told: DataFrame, values: list[str], entity: Entity) -> DataFrame:
     return currents(told, keys=keys, keep_deleted=soft(entity)).select(*shown, *marked)
 
 
-def _publish(rows: DataFrame, touched: DataFrame, table: DataFrame, tables: Tables, entity: Entity, span: Span) -> Written:
-    """The table has *rows*, and no others of the *touched* keys; what it has already is not written."""
+def _publish(rows: DataFrame, touched: DataFrame | None, table: DataFrame, tables: Tables, entity: Entity, span: Span) -> Written:
+    """The table has *rows*, and no others of the *touched* keys (None: at all); what it has already is not written."""
     by = keys_in_table(entity)
-    within = span.sql(rename=entity.rename)
-    there = table.where(within).join(touched, by, "left_semi")
+    within = table.where(span.sql(rename=entity.rename))
+    there = within if touched is None else within.join(touched, by, "left_semi")
     if entity.model == "scd_type_2":
         by = [*by, entity.history_columns.start_at]
     rest = [name for name in rows.columns if name not in by]
@@ -159,24 +162,34 @@ def _publish(rows: DataFrame, touched: DataFrame, table: DataFrame, tables: Tabl
         )
 
 
+def forget(tables: Tables, logical: datetime, *, before: int) -> None:
+    """The journal has no event of *logical* from a log version *before* this one: another snapshot of that time replaces what it said."""
+    if tables.journal.frame() is not None:
+        # As literals: Delta's DELETE takes no parameters.
+        tables.journal.delete(f"{quoted(SEQUENCE)} = TIMESTAMP'{logical.isoformat(' ')}' AND {quoted(POSITION[0])} < {before}")
+
+
 def as_events(
-    rows: DataFrame, tables: Tables, entity: Entity, logical: datetime, version: int, unsure: DataFrame | None = None
+    rows: DataFrame,
+    tables: Tables,
+    entity: Entity,
+    logical: datetime,
+    version: int,
+    unsure: DataFrame | None = None,
+    *,
+    replaces: bool = False,
 ) -> DataFrame:
     """What a snapshot says that the table does not: upserts of new and changed rows, deletes of absent keys (unless ignored), at *logical*.
 
-    *version* is that of its ``run_completed``: the deletes' position. Keys of *unsure* rows are not absent.
-    Raises SnapshotError where it would delete more than ``max_deleted``.
+    *version* is that of its ``run_completed``: the deletes' position. Keys of *unsure* rows are not absent. *replaces*: the table shows
+    another snapshot of that time, so what was before is told by the journal. Raises SnapshotError where it would delete more than
+    ``max_deleted``.
     """
     there, values = snapshot.one_row_a_key(rows, entity, logical)
     keys = list(entity.keys)
-    table = tables.target.frame()
-    if table is None:
+    live = _before(tables, entity, logical) if replaces else _live(tables, entity)
+    if live is None:
         return there
-    live = unpublished(table, entity)
-    if entity.model == "scd_type_2":
-        live = live.where(col(entity.history_columns.end_at).isNull())
-    elif soft(entity):
-        live = live.where(col(DELETED_AT).isNull())
     known = [name for name in values if name in live.columns and name not in keys]
     new = [name for name in values if name not in live.columns]
     old = live.select(*[col(name) for name in keys], F.struct(F.lit(1), *[col(name) for name in known]).alias("__old"))
@@ -201,3 +214,25 @@ def as_events(
         *[value.alias(name) for value, name in zip(position, POSITION, strict=True)],
     )
     return changed.unionByName(gone, allowMissingColumns=True)
+
+
+def _live(tables: Tables, entity: Entity) -> DataFrame | None:
+    """The rows that are not deleted, as the table shows them, each an event; None where there is no table."""
+    table = tables.target.frame()
+    if table is None:
+        return None
+    live = unpublished(table, entity)
+    if entity.model == "scd_type_2":
+        return live.where(col(entity.history_columns.end_at).isNull())
+    return live.where(col(DELETED_AT).isNull()) if soft(entity) else live
+
+
+def _before(tables: Tables, entity: Entity, logical: datetime) -> DataFrame | None:
+    """The rows that were not deleted before *logical*, by the journal; None where there is none."""
+    journal = tables.journal.frame()
+    if journal is None:
+        return None
+    earlier = journal.where(col(SEQUENCE) < F.lit(logical).cast("timestamp")).withColumn(FRESH, F.lit(False))
+    values = [name for name in earlier.columns if name not in (*MARKS, TRUNCATE, FRESH)]
+    told = ranked(earlier, keys=entity.keys, values=values, tie=entity.on_sequence_tie).where(WINS)
+    return currents(said(told, keys=entity.keys, ignored=ignored_columns(values, entity)), keys=entity.keys, keep_deleted=False)
