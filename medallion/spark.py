@@ -54,13 +54,16 @@ DATABRICKS = "DATABRICKS_RUNTIME_VERSION"
 FILES: Mapping[str, str] = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
 """How chunk files are written: as other tools read them. Spark reads the older form as well."""
 
+SILENT: Mapping[str, str] = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
+"""Else pyspark asks the JVM five times about each column that is named, so that an error of Spark's can say on which line of ours that was:
+a third of a second a batch."""
+
 LOCAL: Mapping[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "4",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",  # VACUUM lists with so many tasks; 10,000 take minutes
-    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.driver.memory": "4g",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -109,7 +112,7 @@ def session(name: str, *, needs: Needs | None = None, conf: Mapping[str, str] | 
         return _checked(SparkSession.builder.getOrCreate(), needs)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    wanted = {**REQUIRED, **FILES, **REDACTED, **needs.conf}
+    wanted = {**REQUIRED, **FILES, **SILENT, **REDACTED, **needs.conf}
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:
         jars = delta(release()) | needs

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyspark.sql import functions as F
 
 from medallion.config.expectation import Expectation
@@ -17,10 +18,11 @@ from medallion.silver.publish import SAME_ROWS, DeltaTable
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
 
-SCHEMA = """first_version bigint, last_version bigint, sha256 string, snapshot_logical_date timestamp, snapshot_version bigint,
-rows bigint, quarantined bigint, ties bigint, late bigint, files bigint, bytes bigint, started_at timestamp, seconds double,
-table_id string, table_version bigint, inserted bigint, updated bigint, deleted bigint, identity string, runtime string, attempt string,
-dropped bigint, rules map<string, bigint>, accepted boolean, expectations string"""
+_TYPES: Mapping[str, pa.DataType] = {"int": pa.int64(), "float": pa.float64(), "str": pa.string(), "bool": pa.bool_()} | {
+    "datetime": pa.timestamp("us", tz="UTC"),
+    "Mapping[str, int]": pa.map_(pa.string(), pa.int64()),
+}
+"""The columns' types, by what a row is here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +64,16 @@ class Applied:
 
 
 NAMES = tuple(field.name for field in fields(Applied))
+SCHEMA = pa.schema([(field.name, _TYPES[str(field.type).removesuffix(" | None")]) for field in fields(Applied)])
 
 _DEFAULT = ("dropped", "rules", "accepted")
 
 
 def write(table: DeltaTable, row: Applied) -> None:
     """The row is in the table, whether or not the same range was applied before."""
-    table.append(table.spark.createDataFrame([tuple(getattr(row, name) for name in NAMES)], SCHEMA))
+    told = {name: getattr(row, name) for name in NAMES} | {"rules": list(row.rules.items())}
+    # As Arrow: to read a tuple Spark starts a Python.
+    table.append(table.spark.createDataFrame(pa.Table.from_pylist([told], schema=SCHEMA)))
 
 
 def newest(table: DeltaTable) -> Applied | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
@@ -176,9 +177,7 @@ class Landed:
             written = schemas[schema_id] | {"_rescued": "string"}
             kinds = {name: parse_type(kind) for name, kind in schemas[schema_id].items()}
             files = executors.landed(self.spark, [self.path(placed) for placed in group], kinds, format_)
-            places = self.spark.createDataFrame(
-                [(_base(placed), placed.version, placed.chunk.ordinal) for placed in group], "__file string, __version bigint, __chunk int"
-            )
+            places = self.spark.createDataFrame(_places(group))
             columns = [
                 (F.col(quoted(name)).try_cast(kind) if written[name] != kind else F.col(quoted(name))).alias(name)
                 if name in written
@@ -209,3 +208,14 @@ class Landed:
 
 def _base(placed: Placed) -> str:
     return placed.chunk.file.path.rsplit("/", 1)[-1]
+
+
+def _places(group: Sequence[Placed]) -> pa.Table:
+    """The position of each file, by its name; as Arrow, since Spark starts a job, and a Python, to read a list of tuples."""
+    return pa.table(
+        {
+            "__file": pa.array([_base(placed) for placed in group], pa.string()),
+            "__version": pa.array([placed.version for placed in group], pa.int64()),
+            "__chunk": pa.array([placed.chunk.ordinal for placed in group], pa.int32()),
+        }
+    )
