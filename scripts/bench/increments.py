@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pyarrow as pa
@@ -16,7 +16,11 @@ import pyarrow.compute as pc
 from medallion.testing.lake import BronzeTable
 from scripts.bench.lake import KEY, SEQUENCE, Lake
 from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios
+from scripts.bench.session import own_session
 from scripts.bench.silver import COLUMNS
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _BEGINNING = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _FILE = 32 * 1024 * 1024
@@ -57,10 +61,10 @@ def events(keys: pa.Array, first: int, *, seed: int, late: float = 0.0) -> pa.Ta
     )
 
 
-def _lake(settings: Settings, folder: str, model: str, *, load_pattern: Any = "cdc", **options: Any) -> Lake:
-    from medallion.spark import session
-
-    spark = session("benchmark", master="local[2]", conf=_CONF)
+def _lake(
+    settings: Settings, folder: str, model: str, *, load_pattern: Any = "cdc", spark: SparkSession | None = None, **options: Any
+) -> Lake:
+    spark = spark or own_session(conf=_CONF)
     bronze = BronzeTable(root=Path(folder) / "bronze", columns=dict(COLUMNS), load_pattern=load_pattern)
     return Lake(spark=spark, clock=settings.clock, bronze=bronze, folder=Path(folder), model=model, options=tuple(options.items()))
 
@@ -117,10 +121,10 @@ def few_keys(settings: Settings) -> Sequence[Measured]:
 
 def long_log(settings: Settings) -> Sequence[Measured]:
     """One new chunk where the log has 10,000 entries, against one where it has 10."""
-    lakes = {}
+    lakes, spark = {}, own_session(conf=_CONF)
     with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder:
         for name, entries in (("10 entries", 10), ("10,000 entries", 10_000)):
-            lakes[name] = _lake(settings, f"{folder}/{entries}", "scd_type_1")
+            lakes[name] = _lake(settings, f"{folder}/{entries}", "scd_type_1", spark=spark)
             lakes[name].bronze.run(events(pa.array(range(1000)), 0, seed=0))
             while lakes[name].bronze.version < entries - 1:
                 lakes[name].bronze.run()

@@ -24,11 +24,12 @@ from medallion.stop import StopFlag
 from medallion.storage.registry import open_filesystem
 from medallion.testing.postgres import PASSWORD, USER, Postgres, postgres
 from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios, seconds
+from scripts.bench.session import CORES, own_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-ROWS, PARTITIONS, CORES, TURNS = 5_000_000, 4, 2, 3
+ROWS, PARTITIONS, TURNS = 5_000_000, 4, 3
 TABLE = """
 CREATE TABLE orders AS SELECT g AS id, timestamptz '2020-01-01' + g * interval '1 second' AS at, 'customer ' || g % 10007 AS customer,
     (g % 100000)::numeric(12,2) / 100 AS price, g % 7 AS state, g % 2 = 0 AS paid, md5(g::text) AS reference
@@ -99,18 +100,12 @@ def tasks(folder: Path) -> Iterator[float]:
 
 @contextmanager
 def extraction(clock: Clock, *, rows: int = ROWS) -> Iterator[Extraction]:
-    """A server with *rows* orders and a session, there while inside. Raises MedallionError where another session is at work already."""
-    from pyspark.sql import SparkSession
-
-    from medallion.spark import session
-
-    if SparkSession.getActiveSession() is not None:
-        raise MedallionError("another session is at work, without the driver and without a log of its tasks: measure this one by itself")
+    """A server with *rows* orders and a session, there while inside."""
     with tempfile.TemporaryDirectory(prefix="medallion-events-") as folder, postgres() as server:
         server.sql(TABLE.format(rows=rows))
         logged = {"enabled": "true", "dir": Path(folder).as_uri(), "compress": "false", "rolling.enabled": "false"}
         conf = {f"spark.eventLog.{name}": value for name, value in logged.items()}
-        spark = session("benchmark", master=f"local[{CORES}]", needs=Needs(packages=(POSTGRESQL.package,)), conf=conf)
+        spark = own_session(needs=Needs(packages=(POSTGRESQL.package,)), conf=conf)
         try:
             yield Extraction(server=server, spark=spark, clock=clock, events=Path(folder), rows=rows)
         finally:

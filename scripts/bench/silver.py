@@ -16,6 +16,7 @@ from medallion.testing.lake import BronzeTable
 from scripts import baselines
 from scripts.bench.lake import KEY, SEQUENCE, Lake
 from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios, seconds
+from scripts.bench.session import own_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -102,13 +103,9 @@ def bronze(folder: Path, *, events: int = EVENTS, chunks: int = CHUNKS) -> Bronz
 
 def compare(settings: Settings, model: str) -> Sequence[Measured]:
     """One model against its baseline."""
-    from medallion.spark import session
-
     with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder:
         settings.progress("making a million events")
-        comparison = Comparison(
-            spark=session("benchmark", master="local[2]"), clock=settings.clock, bronze=bronze(Path(folder)), events=EVENTS
-        )
+        comparison = Comparison(spark=own_session(), clock=settings.clock, bronze=bronze(Path(folder)), events=EVENTS)
         found = settings.in_turn({"ours": comparison.ours(model), "by hand": comparison.by_hand(model)}, turns=TURNS)
     says = f"{model}: {EVENTS} events in order, {CHUNKS} chunks, one batch into a new table, against a MERGE by hand"
     bar = Bar(name=model, says=says, limit=LIMITS[model])

@@ -19,6 +19,7 @@ from medallion.testing import services
 from medallion.testing.process import ServiceMissing
 from scripts.baselines import copy_folder
 from scripts.bench.measure import Bar, Benchmark, Measured, Settings, ratios, seconds
+from scripts.bench.session import own_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -90,11 +91,9 @@ def filled(folder: Path, *, files: int = FILES, each: int = EACH) -> Path:
 @contextmanager
 def bucket(clock: Clock) -> Iterator[Bucket]:
     """S3Proxy, a session that reaches it, and the files, there while inside. Raises MedallionError without Java."""
-    from medallion.spark import session
-
     try:
         with tempfile.TemporaryDirectory(prefix="medallion-bench-") as folder, services.s3() as store:
-            spark = session("benchmark", master="local[2]", needs=store.needs)
+            spark = own_session(needs=store.needs)
             yield Bucket(root=store.root, access=store.access, spark=spark, clock=clock, chunks=filled(Path(folder)))
     except ServiceMissing as missing:
         raise MedallionError(str(missing)) from missing
