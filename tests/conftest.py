@@ -54,6 +54,16 @@ def spark() -> Iterator[SparkSession]:
     made.stop()
 
 
+@pytest.fixture(autouse=True)
+def forgetful(request: pytest.FixtureRequest) -> None:
+    """The suite's session is asked for as a command asks for its own: how an earlier test's store wants its checkpoints is forgotten."""
+    if "spark" in request.fixturenames:
+        from medallion.spark import session
+
+        request.getfixturevalue("spark")
+        session("tests")
+
+
 @pytest.fixture(scope="session")
 def s3_service() -> Iterator[services.Service]:
     """A real store that speaks S3."""
