@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crash import crash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_promote import Lake, row
@@ -120,10 +121,6 @@ def test_a_new_column_widens_the_table_and_one_of_our_name_is_refused(full: Lake
         full.promote({**wide, "entity": "q", "rename": {"v": "snapshot_date"}})
 
 
-class CrashError(Exception):
-    """A process that dies, as far as one can in a test that goes on."""
-
-
 @pytest.mark.thorough
 @pytest.mark.jvm
 def test_a_crash_between_any_two_writes_leaves_what_the_same_batch_completes(full: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,15 +129,8 @@ def test_a_crash_between_any_two_writes_leaves_what_the_same_batch_completes(ful
         full.bronze.run([row(number, "old", 1)], logical=day(number))
         full.bronze.run([row(number, "a", 1), row(number, "b", 1)], logical=day(number))
 
-        def dies(name: str, point: str = point) -> None:
-            if name == point:
-                raise CrashError("Crash")
-
-        with monkeypatch.context() as patched:
-            patched.setattr(batch, "failpoint", dies)
-            patched.setattr(model, "failpoint", dies)
-            with pytest.raises(Exception, match="Crash"):
-                full.promote(BY_DATE)
+        with crash(monkeypatch, point, batch, model):
+            full.promote(BY_DATE)
         full.promote(BY_DATE)
         assert rows(full, BY_DATE) == sorted((key, value, key) for key in range(1, number + 1) for value in "ab")
     assert full.audit(BY_DATE) == (3, 0)

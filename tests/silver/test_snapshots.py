@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crash import crash
 from test_ledger import HISTORIES
 from test_promote import Lake, day
 
@@ -92,10 +93,6 @@ def found(lake: Lake, entity: dict[str, Any]) -> list[tuple[Any, ...]]:
     return sorted((tuple(v.day if isinstance(v, datetime) else v for v in row) for row in lake.rows(entity)), key=str)
 
 
-class CrashError(Exception):
-    """A process that dies, as far as one can in a test that goes on."""
-
-
 @pytest.mark.jvm
 @pytest.mark.parametrize("point", ["batch.journal", pytest.param("batch.target", marks=pytest.mark.thorough)])
 def test_a_snapshot_that_replaces_another_does_so_after_a_crash_too(
@@ -113,16 +110,8 @@ def test_a_snapshot_that_replaces_another_does_so_after_a_crash_too(
     lake.promote(entity)
     assert found(lake, entity) == [(1, "x", None), (2, "b", 2), (3, "c", 3), (4, "d", 3), (5, "e", None)]
     lake.bronze.run([{"id": 1, "v": "a"}, {"id": 4, "v": "d"}], logical=day(3))
-
-    def dies(name: str) -> None:
-        if name == point:
-            raise CrashError("Crash")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(batch, "failpoint", dies)
-        patched.setattr(ledger, "failpoint", dies)
-        with pytest.raises(Exception, match="Crash"):
-            lake.promote(entity)
+    with crash(monkeypatch, point, batch, ledger):
+        lake.promote(entity)
     lake.promote(entity)
     assert found(lake, entity) == [(1, "a", None), (2, "b", 2), (3, "c", 3), (4, "d", None)]
     assert lake.audit(entity) == (5, 0)

@@ -1,0 +1,28 @@
+"""A process that dies at a failpoint, as far as one can in a test that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+import pytest
+
+
+class CrashError(Exception):
+    """What ends the work at a failpoint."""
+
+
+@contextmanager
+def crash(monkeypatch: pytest.MonkeyPatch, point: str, *modules: ModuleType) -> Iterator[None]:
+    """What is done inside dies at the failpoint *point*, which one of *modules* passes."""
+
+    def dies(name: str) -> None:
+        if name == point:
+            raise CrashError("Crash")
+
+    with monkeypatch.context() as patched:
+        for module in modules:
+            patched.setattr(module, "failpoint", dies)
+        with pytest.raises(Exception, match="Crash"):
+            yield
