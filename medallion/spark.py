@@ -64,6 +64,7 @@ LOCAL: Mapping[str, str] = {
     "spark.sql.shuffle.partitions": "4",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",  # VACUUM lists with so many tasks; 10,000 take minutes
+    "spark.sql.codegen.cache.maxEntries": "1000",  # a batch compiles 20 classes: with 100 those of three tables push each other out
     "spark.driver.memory": "4g",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",

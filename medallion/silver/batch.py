@@ -125,8 +125,8 @@ class MicroBatch:
     def _still_ours(self, spark: SparkSession) -> None:
         """Raises FencedError if another promotion has taken the claim."""
         folder, ours = self.claim.rsplit("/", 1)
-        claims = Landed(spark=spark, root=folder)
-        if not claims.exists(ours) or claims.exists(self.next_claim.rsplit("/", 1)[-1]):
+        claims = Landed(spark=spark, root=folder).names()
+        if ours not in claims or self.next_claim.rsplit("/", 1)[-1] in claims:
             raise FencedError(
                 f"another promotion of {self.entity.entity} has taken over from {self.attempt}; nothing of this batch was published"
             )

@@ -75,6 +75,19 @@ class Landed:
             raise
         return True
 
+    def names(self) -> frozenset[str]:
+        """The files right below the table's folder, by name; none where there is no folder.
+
+        To hear of a file that is missing takes longer than the whole list: pyspark asks for all that Java says of the error.
+        """
+        try:
+            found = self.spark.read.format("binaryFile").load(self.root).inputFiles()
+        except AnalysisException as error:
+            if error.getCondition() == NOT_FOUND:
+                return frozenset()
+            raise
+        return frozenset(path.rsplit("/", 1)[-1] for path in found)
+
     def newest(self, *, at_least: int = -1) -> int:
         """The newest version of the log, -1 for an empty one; found fastest from a version that is near it.
 
