@@ -19,6 +19,11 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def literal(text: str) -> str:
+    """How SQL spells a text."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 @dataclass(frozen=True, kw_only=True)
 class BronzeLayout:
     """Paths of one Bronze table, relative to the Bronze root."""

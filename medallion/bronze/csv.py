@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from medallion.bronze.fit import fit_all
-from medallion.bronze.typed import INSTANTS, literal, quoted
+from medallion.bronze.typed import INSTANTS
 from medallion.bronze.value import decode_any
+from medallion.layout import literal, quoted
 from medallion.schema import BINARY, STRING, TIMESTAMP, Array, Struct, Type
 
 NULL = "\\N"

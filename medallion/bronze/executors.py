@@ -13,9 +13,10 @@ from pyspark.sql import functions as F
 
 from medallion.bronze import csv
 from medallion.bronze.entry import ChunkFile, Format
-from medallion.bronze.typed import content, quoted
+from medallion.bronze.typed import content
 from medallion.config.bound import parse_bound, show_bound
 from medallion.errors import StorageError
+from medallion.layout import quoted
 from medallion.schema import BIGINT, RESCUED, ROW, STRING, Type
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from medallion.bronze.ledger import Ledger
 from medallion.bronze.opening import Opened
 from medallion.bronze.state import latest
 from medallion.bronze.taken import Taken
-from medallion.bronze.typed import quoted, shape
+from medallion.bronze.typed import shape
 from medallion.config.platform import Bronze
 from medallion.config.source import Source
 from medallion.errors import QualityError
 from medallion.events import Noticed
+from medallion.layout import quoted
 from medallion.schema import ROW, Type, landing_name
 from medallion.source.protocol import Frame
 from medallion.stop import StopFlag

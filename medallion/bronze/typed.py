@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from medallion.bronze.evolve import SchemaPlan, plan
 from medallion.bronze.widen import joined, settled
 from medallion.config.source import SchemaContract
+from medallion.layout import literal, quoted
 from medallion.schema import (
     BIGINT,
     BINARY,
@@ -225,13 +226,3 @@ def content(columns: Mapping[str, Type]) -> str:
         for name, kind in columns.items()
     )
     return ", ".join([*parts, "_rescued IS NULL", "_rescued"])
-
-
-def literal(text: str) -> str:
-    """*text* as SQL has it."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def quoted(name: str) -> str:
-    """The identifier as SQL takes it, whatever characters it has."""
-    return "`" + name.replace("`", "``") + "`"

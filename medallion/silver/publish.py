@@ -16,7 +16,7 @@ from pyspark.sql.types import StructType
 
 from medallion.config.silver import Entity
 from medallion.errors import ChangedTableError, ConfigError, Problem
-from medallion.layout import quoted
+from medallion.layout import literal, quoted
 from medallion.silver.commits import MAINTENANCE
 from medallion.silver.home import is_name
 
@@ -293,7 +293,4 @@ def _changes(operation: str, metrics: Mapping[str, str]) -> bool:
 
 
 def _properties(properties: Iterable[tuple[str, str]]) -> str:
-    def literal(text: str) -> str:
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
     return ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medallion.layout import quoted
+from medallion.layout import literal, quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -70,7 +70,7 @@ def _literal(text: str | None, kind: str) -> str | None:
     if kind == "string":
         if "$" in text:  # Spark replaces variables in SQL before it reads it
             return None
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return literal(text)
     if not re.fullmatch(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?)?", text):
         return None
     return f"{kind.upper()}'{text}'"

@@ -14,6 +14,7 @@ from medallion.config.file import File
 from medallion.config.glob import parted
 from medallion.errors import MedallionError, SourceError
 from medallion.events import Listener, Noticed
+from medallion.layout import literal, quoted
 from medallion.schema import Decimal, Type
 from medallion.source.listing import Listing
 from medallion.source.protocol import DONE, FileVersion, Frame, Lane
@@ -139,7 +140,7 @@ class FileFrames:
             "multiLine": str(self.file.multiline).lower(),
             "columnNameOfCorruptRecord": UNREADABLE,
         }
-        ddl = ", ".join(f"{_quoted(name)} string" for name in (*names, UNREADABLE))
+        ddl = ", ".join(f"{quoted(name)} string" for name in (*names, UNREADABLE))
         rows = spark.read.schema(ddl).options(**options).csv(_paths(listing, files))
         return self._told(rows, listing)
 
@@ -161,14 +162,14 @@ class FileFrames:
     def _told(self, rows: DataFrame, listing: Listing, bad: str = UNREADABLE) -> DataFrame:
         """*rows* with nulls where a row could not be read: where *bad* has its text; that and its file are in :data:`UNREADABLE`."""
         place = _relative(listing)
-        whole = [f"CASE WHEN {_quoted(bad)} IS NULL THEN {_quoted(name)} END AS {_quoted(name)}" for name in rows.columns if name != bad]
-        text = f"to_json(named_struct('file', {place}, 'text', {_quoted(bad)}))"
-        told = f"CASE WHEN {_quoted(bad)} IS NOT NULL THEN {text} END AS {_quoted(UNREADABLE)}"
+        whole = [f"CASE WHEN {quoted(bad)} IS NULL THEN {quoted(name)} END AS {quoted(name)}" for name in rows.columns if name != bad]
+        text = f"to_json(named_struct('file', {place}, 'text', {quoted(bad)}))"
+        told = f"CASE WHEN {quoted(bad)} IS NOT NULL THEN {text} END AS {quoted(UNREADABLE)}"
         return rows.selectExpr(*whole, *self._column(rows, place), told)
 
     def _placed(self, rows: DataFrame, listing: Listing) -> DataFrame:
         """*rows* with the column of their files, if it is asked for."""
-        return rows.selectExpr(*map(_quoted, rows.columns), *self._column(rows, _relative(listing)))
+        return rows.selectExpr(*map(quoted, rows.columns), *self._column(rows, _relative(listing)))
 
     def _column(self, rows: DataFrame, place: str) -> list[str]:
         name = self.file.file_column
@@ -176,7 +177,7 @@ class FileFrames:
             return []
         if name.lower() in {other.lower() for other in rows.columns}:
             raise SourceError(f"{self.source}: files in {self.file.path} have a column {name} themselves; call file.file_column otherwise")
-        return [f"{place} AS {_quoted(name)}"]
+        return [f"{place} AS {quoted(name)}"]
 
 
 def _batches(files: Sequence[FileVersion], most: int, most_bytes: int) -> Iterator[list[FileVersion]]:
@@ -199,14 +200,6 @@ def _paths(listing: Listing, files: Sequence[FileVersion]) -> list[str]:
 
 def _relative(listing: Listing) -> str:
     """The SQL of a row's file: Spark gives an URI with some characters encoded, and a plus as it is."""
-    above = _literal(listing.fs.root.path.rstrip("/") + "/")
+    above = literal(listing.fs.root.path.rstrip("/") + "/")
     place = "url_decode(replace(_metadata.file_path, '+', '%2B'))"
     return f"substring({place}, locate({above}, {place}) + length({above}))"
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
