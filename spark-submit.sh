@@ -20,7 +20,8 @@ export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$venv/bin/python}
 export PYSPARK_DRIVER_PYTHON=${PYSPARK_DRIVER_PYTHON:-$venv/bin/python}
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 
-master='local[*]' packages='' excluded='' py_files='' properties="$root/conf/spark-defaults.conf" logging="-Dlog4j2.configurationFile=file:$root/conf/log4j2.properties"
+master='local[*]' packages='' excluded='' py_files='' properties="$root/conf/spark-defaults.conf" java="-Dlog4j2.configurationFile=file:$root/conf/log4j2.properties"
+java+=" -XX:MaxJavaStackTraceDepth=60" # medallion/spark.py says why
 options=() jars='' archives='' bake='' baked='' pack='' packed=''
 take() { # an option that we add to or have a default for
     case $1 in
@@ -35,7 +36,7 @@ take() { # an option that we add to or have a default for
         --packed) packed=$2 ;;
         --py-files) py_files+="${py_files:+,}$2" ;;
         --properties-file) properties=$2 ;;
-        --driver-java-options) logging+=" $2" ;;
+        --driver-java-options) java+=" $2" ;;
         *) return 1 ;;
     esac
 }
@@ -89,4 +90,4 @@ fi
 [[ -z $py_files ]] || options+=(--py-files "$py_files")
 
 "$venv/bin/spark-submit" --master "$master" \
-    --properties-file "$properties" --driver-java-options "$logging" ${options[@]+"${options[@]}"} "$@"
+    --properties-file "$properties" --driver-java-options "$java" ${options[@]+"${options[@]}"} "$@"

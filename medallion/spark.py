@@ -58,6 +58,10 @@ SILENT: Mapping[str, str] = {"spark.python.sql.dataFrameDebugging.enabled": "fal
 """Else pyspark asks the JVM five times about each column that is named, so that an error of Spark's can say on which line of ours that was:
 a third of a second a batch."""
 
+BRIEF = "-XX:MaxJavaStackTraceDepth=60"
+"""What Java says of an error with all its frames is more than the 8 kB that reach pyspark at once, and what is left of it comes 40 ms later
+(the second part of an answer waits until the first is acknowledged): so long each look at a table took that is not there yet."""
+
 LOCAL: Mapping[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -66,6 +70,7 @@ LOCAL: Mapping[str, str] = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",  # VACUUM lists with so many tasks; 10,000 take minutes
     "spark.sql.codegen.cache.maxEntries": "1000",  # a batch compiles 20 classes: with 100 those of three tables push each other out
     "spark.driver.memory": "4g",
+    "spark.driver.extraJavaOptions": BRIEF,
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
 }
@@ -212,7 +217,7 @@ def _checked(active: SparkSession, needs: Needs) -> SparkSession:
                 f"this Spark session has {key}={found} and refuses {wanted}, without which results would be wrong: "
                 "set it where the session is made"
             ) from error
-    if _is_classic(active):
+    if is_classic(active):
         if active.conf.get(CHECKPOINTS, None) is not None:
             active.conf.unset(CHECKPOINTS)  # of another pipeline, whose state may be on another store
         hadoop = active._jsc.hadoopConfiguration()
@@ -224,7 +229,7 @@ def _checked(active: SparkSession, needs: Needs) -> SparkSession:
     return active
 
 
-def _is_classic(active: SparkSession) -> bool:
+def is_classic(active: SparkSession) -> bool:
     """Whether the session has a JVM of its own; pyspark's other kind has a class of the same name elsewhere."""
     return type(active).__module__ == "pyspark.sql.session"
 
@@ -282,3 +287,13 @@ def held(frame: DataFrame) -> Iterator[DataFrame]:
         yield kept
     finally:
         kept.unpersist()
+
+
+def name_jobs(spark: SparkSession, group: str) -> None:
+    """The Spark jobs that this thread starts in a classic session from now on are a *group*, which :func:`cancel_jobs` ends."""
+    spark.sparkContext.setJobGroup(group, "counting ahead")
+
+
+def cancel_jobs(spark: SparkSession, group: str) -> None:
+    """The jobs of a *group* that run now end, as failed ones."""
+    spark.sparkContext.cancelJobGroup(group)

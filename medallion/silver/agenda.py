@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """The offsets at which batches will end, none where nothing is new; all of them deliver the log up to *version*."""
+    """The offsets at which batches will end, none where nothing is new; all of them deliver the log *after* one up to *version*."""
 
     ends: Sequence[dict[str, Any]]
+    after: dict[str, Any]
     table_id: str | None
     """Of the table, where it is known to stay."""
     version: int
@@ -50,6 +51,7 @@ def go_on(pipeline: Pipeline, entity: Entity, shelf: Shelf, news: News) -> Plann
     planned = _ends(pipeline, entity, news.entries)
     return Planned(
         ends=planned,
+        after={"version": news.receipt.version, "sha256": news.receipt.sha256},
         table_id=news.receipt.table_id,
         version=last.version if last else news.receipt.version,
         sha256=last.sha256 if last else news.receipt.sha256,
@@ -64,6 +66,7 @@ def begin(pipeline: Pipeline, entity: Entity, entries: Sequence[Stored]) -> Plan
     last = entries[-1] if entries else None
     return Planned(
         ends=_ends(pipeline, entity, entries),
+        after=START,
         table_id=None,
         version=last.version if last else START["version"],
         sha256=last.sha256 if last else START["sha256"],
@@ -146,10 +149,11 @@ def plan(
     if newest == after["version"]:
         if newest >= 0 and landed.entries(newest, newest)[0].sha256 != after["sha256"]:
             raise ChainError(f"the log at {where.bronze} is not the one that was applied up to version {newest}; nothing was changed")
-        return Planned(ends=(), table_id=table_id, version=newest, sha256=after["sha256"], snapshot=snapshot)
+        return Planned(ends=(), after=after, table_id=table_id, version=newest, sha256=after["sha256"], snapshot=snapshot)
     fresh = landed.entries(after["version"] + 1, newest, prev_sha256=after["sha256"])
     return Planned(
         ends=_ends(pipeline, entity, fresh),
+        after=after,
         table_id=table_id,
         version=newest,
         sha256=fresh[-1].sha256,

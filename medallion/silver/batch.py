@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from medallion.bronze.entry import RunCompleted
 from medallion.bronze.log import Stored
@@ -20,11 +20,13 @@ from medallion.config.values import parse_instant
 from medallion.errors import FencedError, SnapshotError
 from medallion.failpoint import failpoint
 from medallion.silver import applied
-from medallion.silver.intake import Intake, take
+from medallion.silver.ahead import Ahead
+from medallion.silver.counted import Counted
+from medallion.silver.intake import Intake, foresee, take
 from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models import current, history, ledger, periodic, snapshot
 from medallion.silver.models.tables import Counts, Tables, unpublished
-from medallion.silver.publish import UNSAID, DeltaTable, TableLayout, layout_for
+from medallion.silver.publish import UNSAID, WHOLE, DeltaTable, TableLayout, layout_for
 from medallion.silver.span import ANYTHING
 
 if TYPE_CHECKING:
@@ -57,8 +59,8 @@ def identity(entity: Entity, load_pattern: str) -> str:
 def tables(spark: SparkSession, *, target: str, state: str, layout: TableLayout = UNSAID) -> Tables:
     """The Delta tables of an entity, by where its table (path, URI, or name in a catalog) and its state are; *layout* is of the table."""
 
-    def part(name: str) -> DeltaTable:
-        return DeltaTable(spark=spark, path=f"{state}/{name}")
+    def part(name: str, layout: TableLayout = UNSAID) -> DeltaTable:
+        return DeltaTable(spark=spark, path=f"{state}/{name}", layout=layout)
 
     return Tables(
         target=DeltaTable(spark=spark, path=target, layout=layout),
@@ -66,7 +68,7 @@ def tables(spark: SparkSession, *, target: str, state: str, layout: TableLayout 
         tombstones=part("tombstones"),
         quarantine=part("quarantine"),
         resolved=part("resolved"),
-        applied=part("applied"),
+        applied=part("applied", WHOLE),
     )
 
 
@@ -93,7 +95,31 @@ class MicroBatch:
     """Entries of the log that were read already, their chain checked."""
     heard: list[applied.Applied] = field(default_factory=list)
     """What the batches of this promotion wrote into `applied`. Where Spark calls a copy in another process, ours hears nothing."""
+    ahead: Ahead | None = None
+    """It may have counted the rows of the first batch already."""
     clock: Clock = field(default_factory=SystemClock)
+
+    def counts_ahead(self, spark: SparkSession, after: dict[str, Any], end: dict[str, Any]) -> Ahead:
+        """The rows of the batch that will deliver the log from one offset to another are being counted."""
+
+        def count() -> tuple[Delivery, Counted]:
+            landed = self._landed(spark)
+            delivery = landed.deliver(after["version"] + 1, end["version"], prev_sha256=after["sha256"], by_run=self._by_run)
+            return delivery, foresee(landed, delivery, self.entity, by_sequence=self._by_sequence)
+
+        return Ahead(spark, count)
+
+    @property
+    def _by_run(self) -> bool:
+        return self.entity.model == "periodic_snapshot"
+
+    @property
+    def _by_sequence(self) -> bool:
+        """Whether the batch needs to know of ties and deletes before it writes: of events of which one row a key stays."""
+        return self.load_pattern != "full" and not (self._by_run or self.entity.model == "scd_type_2" or ledger.needed(self.entity))
+
+    def _landed(self, spark: SparkSession) -> Landed:
+        return Landed(spark=spark, root=self.bronze, known={one.version: one for one in self.entries})
 
     def __call__(self, frame: DataFrame, _batch_id: int) -> None:
         """The range of log versions that *frame* holds is in the table, and in `applied`."""
@@ -102,17 +128,16 @@ class MicroBatch:
         if not asked:
             return
         started, since = self.clock.now(), self.clock.monotonic()
-        landed = Landed(spark=spark, root=self.bronze, known={one.version: one for one in self.entries})
-        by_run = self.entity.model == "periodic_snapshot"
-        delivery = landed.deliver(asked[0]["first"], asked[-1]["last"], prev_sha256=asked[0]["prev_sha256"], by_run=by_run)
+        landed = self._landed(spark)
+        delivery = landed.deliver(asked[0]["first"], asked[-1]["last"], prev_sha256=asked[0]["prev_sha256"], by_run=self._by_run)
         failpoint("batch.before")
         self._still_ours(spark)
         work = tables(spark, target=self.target, state=self.state, layout=layout_for(self.entity))
-        if self.load_pattern == "full" or by_run:
+        if self.load_pattern == "full" or self._by_run:
             if delivery.snapshot is None:
                 return
             if self._is_old(delivery, delivery.snapshot, work):
-                if by_run:  # there is no newer row of `applied` for it: a later run may be of another date
+                if self._by_run:  # there is no newer row of `applied` for it: a later run may be of another date
                     self._remember(work, delivery, Counts(), None, started, since)
                 return
         elif not delivery.chunks:
@@ -173,7 +198,6 @@ class MicroBatch:
             if self.entity.model == "periodic_snapshot":
                 return periodic.clear(work, self._slice(delivery)), None
             return self._apply_empty(work, delivery), None
-        events_of_one_row = delivery.snapshot is None and self.entity.model not in ("scd_type_2", "periodic_snapshot")
         taken = take(
             landed,
             delivery,
@@ -182,7 +206,8 @@ class MicroBatch:
             check=self.checksum,
             so_far=lambda: applied.quarantined_by(work.applied, self.attempt),
             accept_quarantine=self.accept_quarantine,
-            by_sequence=events_of_one_row and not ledger.needed(self.entity),
+            by_sequence=self._by_sequence,
+            ahead=self.ahead,
         )
         if self.entity.model == "periodic_snapshot":
             return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken

@@ -7,6 +7,7 @@ import re
 import threading
 import uuid
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from medallion.silver.promoted import Promoted, Unmet
 from medallion.silver.publish import layout_for
 from medallion.silver.receipt import Shelf
 from medallion.silver.stream import NAME, LogSource, queries
-from medallion.spark import failure
+from medallion.spark import failure, is_classic
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileSystem
 from medallion.storage.location import Location
@@ -109,7 +110,9 @@ def promote(
                 heard=heard,
                 clock=clock,
             )
-            if _run(spark, batch, planned.ends, checkpoint=f"{where.state}/checkpoint", stop=stop):
+            with batch.counts_ahead(spark, planned.after, planned.ends[0]) if is_classic(spark) else nullcontext() as ahead:
+                again = _run(spark, replace(batch, ahead=ahead), planned.ends, checkpoint=f"{where.state}/checkpoint", stop=stop)
+            if again:
                 planned = replace(planned, rows=None)  # what a try wrote that failed after it, nobody heard
         if exporter is not None:
             exporter.export(work.target)
@@ -205,6 +208,8 @@ def _query(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, A
     try:
         while not query.awaitTermination(_LOOK_EVERY):
             if stop.requested:
+                if batch.ahead is not None:  # the batch may be waiting for it
+                    batch.ahead.end()
                 query.stop()
                 raise TerminatedError(f"stopped by SIGTERM while {batch.entity.entity} was promoted: run the same command again to go on")
     except StreamingQueryException as error:

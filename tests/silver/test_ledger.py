@@ -21,9 +21,9 @@ from medallion.events import Noticed
 from medallion.silver import batch as batches_of
 from medallion.silver.audit import audit
 from medallion.silver.batch import tables
+from medallion.silver.counted import counted
 from medallion.silver.events import REASON
 from medallion.silver.home import place
-from medallion.silver.intake import counted
 from medallion.silver.models import ledger
 from medallion.silver.models.tables import EVENT, Tables
 from medallion.silver.promote import promote

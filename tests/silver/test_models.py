@@ -17,8 +17,8 @@ from test_ledger import HISTORIES
 from medallion.config.silver import Entity
 from medallion.errors import SequenceTieError
 from medallion.silver.batch import tables
+from medallion.silver.counted import counted
 from medallion.silver.events import REASON
-from medallion.silver.intake import counted
 from medallion.silver.models import current as current_model
 from medallion.silver.models import history as history_model
 from medallion.silver.models.tables import EVENT, Tables

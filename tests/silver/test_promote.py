@@ -160,6 +160,19 @@ def test_batches_are_cut_by_files_and_give_the_same_table(lake: Lake) -> None:
     assert lake.rows(CURRENT) == [(1, "a", 10)]
 
 
+def test_what_was_applied_is_read_as_a_whole_and_keeps_no_statistics(lake: Lake) -> None:
+    """The state's tables that are searched by key do."""
+    lake.bronze.run([row(1, None, 10, "D")])
+    lake.promote(CURRENT)
+
+    def kept(part: str) -> bool:
+        log = (lake.folder / f"state/p/c/v1/{part}/_delta_log/{0:020d}.json").read_text().splitlines()
+        (added,) = [entry["add"] for line in log if "add" in (entry := json.loads(line))]
+        return bool(json.loads(added["stats"]).get("minValues"))
+
+    assert (kept("applied"), kept("tombstones")) == (False, True)
+
+
 def test_a_row_without_key_or_sequence_goes_to_quarantine(lake: Lake) -> None:
     """It is set aside once with its reason, however often the batch is done."""
     lake.bronze.run([row(None, "x", 1), row(1, "y", None), row(1, "z", 1)])

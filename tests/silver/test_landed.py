@@ -1,0 +1,55 @@
+"""A Bronze table as Silver reads it: rows with their position, and the names of what lies in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from test_promote import Lake, row
+
+from medallion.silver import landed
+from medallion.silver.landed import Landed
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.mark.parametrize("few", [32, 1], ids=["by name", "by a join"])
+def test_each_row_has_the_position_of_its_file(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """However many files there are; of two schemas, too. Without positions a row has its place in the file alone."""
+    monkeypatch.setattr(landed, "FEW", few)
+    lake = Lake(spark, tmp_path)
+    lake.bronze.run([row(1, "a", 1), row(2, "b", 1)], [row(3, "c", 1)])
+    lake.bronze.evolve({"id": "bigint", "v": "string", "s": "bigint", "op": "string", "w": "string"})
+    lake.bronze.run([row(4, "d", 1) | {"w": "x"}])
+    there = Landed(spark=spark, root=str(lake.bronze.folder))
+    delivery = there.deliver(0, there.newest(), prev_sha256="")
+    placed = there.rows(delivery.chunks)
+    found = sorted(tuple(one) for one in placed.select("id", "__version", "__chunk", "__row", "w").collect())
+    versions = [one.version for one in delivery.chunks]
+    assert found == [
+        (1, versions[0], 0, 0, None),
+        (2, versions[0], 0, 1, None),
+        (3, versions[1], delivery.chunks[1].chunk.ordinal, 0, None),
+        (4, versions[2], delivery.chunks[2].chunk.ordinal, 0, "x"),
+    ]
+    assert {name: kind for name, kind in placed.dtypes if name.startswith("__")} == {
+        "__row": "bigint",
+        "__version": "bigint",
+        "__chunk": "int",
+    }
+    alone = there.rows(delivery.chunks, positions=False)
+    assert sorted(one["__row"] for one in alone.collect()) == [0, 0, 0, 1]
+    assert {"__version", "__chunk"}.isdisjoint(alone.columns)
+
+
+def test_the_files_of_a_folder_are_told_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    """Those right below it; of a folder that is not there, none."""
+    (tmp_path / "claims" / "deeper").mkdir(parents=True)
+    for name in ("1.json", "2.json", "deeper/3.json"):
+        (tmp_path / "claims" / name).write_text("{}")
+    assert Landed(spark=spark, root=str(tmp_path / "claims")).names() == {"1.json", "2.json"}
+    assert Landed(spark=spark, root=str(tmp_path / "none")).names() == frozenset()
