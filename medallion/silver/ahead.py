@@ -28,7 +28,7 @@ class Ahead:
     It reads and writes nothing. What it raises comes out where it is asked for. It is over when the context is left.
     """
 
-    def __init__(self, spark: SparkSession, count: Callable[[], tuple[Delivery, Counted]]) -> None:
+    def __init__(self, spark: SparkSession, count: Callable[[], tuple[Delivery, Counted | None]]) -> None:
         self._spark = spark
         self._group = f"ahead-{uuid.uuid4().hex}"
         self._asked = False
@@ -36,12 +36,12 @@ class Ahead:
         self._found = pool.submit(self._counted, count)
         pool.shutdown(wait=False)
 
-    def _counted(self, count: Callable[[], tuple[Delivery, Counted]]) -> tuple[Delivery, Counted]:
+    def _counted(self, count: Callable[[], tuple[Delivery, Counted | None]]) -> tuple[Delivery, Counted | None]:
         name_jobs(self._spark, self._group)
         return count()
 
     def of(self, delivery: Delivery) -> Counted | None:
-        """What was counted; None where another delivery was, or somebody asked before. Raises what the count does."""
+        """What was counted; None where that was another delivery, it had no rows, or somebody asked before. Raises what the count does."""
         if self._asked:
             return None
         self._asked = True

@@ -102,10 +102,10 @@ class MicroBatch:
     def counts_ahead(self, spark: SparkSession, after: dict[str, Any], end: dict[str, Any]) -> Ahead:
         """The rows of the batch that will deliver the log from one offset to another are being counted."""
 
-        def count() -> tuple[Delivery, Counted]:
+        def count() -> tuple[Delivery, Counted | None]:
             landed = self._landed(spark)
             delivery = landed.deliver(after["version"] + 1, end["version"], prev_sha256=after["sha256"], by_run=self._by_run)
-            return delivery, foresee(landed, delivery, self.entity, by_sequence=self._by_sequence)
+            return delivery, foresee(landed, delivery, self.entity, by_sequence=self._by_sequence) if delivery.chunks else None
 
         return Ahead(spark, count)
 

@@ -7,7 +7,7 @@ import re
 import threading
 import uuid
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from medallion.errors import MedallionError, StateError, TerminatedError
 from medallion.events import BatchApplied, Listener, Noticed
 from medallion.silver import applied
 from medallion.silver.agenda import Planned, begin, go_on, leave, plan, rows_after
+from medallion.silver.ahead import Ahead
 from medallion.silver.batch import MicroBatch, tables
 from medallion.silver.claims import acquire, release
 from medallion.silver.export import Exporter
@@ -110,7 +111,7 @@ def promote(
                 heard=heard,
                 clock=clock,
             )
-            with batch.counts_ahead(spark, planned.after, planned.ends[0]) if is_classic(spark) else nullcontext() as ahead:
+            with _counting(spark, batch, planned) as ahead:
                 again = _run(spark, replace(batch, ahead=ahead), planned.ends, checkpoint=f"{where.state}/checkpoint", stop=stop)
             if again:
                 planned = replace(planned, rows=None)  # what a try wrote that failed after it, nobody heard
@@ -149,6 +150,12 @@ def promote(
         ),
         **totals,
     )
+
+
+def _counting(spark: SparkSession, batch: MicroBatch, planned: Planned) -> AbstractContextManager[Ahead | None]:
+    """The rows of the first batch are being counted, while its stream starts; None where a batch runs in another process, or the log would
+    have to be read once more for it."""
+    return batch.counts_ahead(spark, planned.after, planned.ends[0]) if is_classic(spark) and batch.entries else nullcontext()
 
 
 def _by_receipt(pipeline: Pipeline, entity: Entity, shelf: Shelf) -> Planned | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -100,14 +99,24 @@ def test_the_first_batch_of_a_promotion_is_counted_ahead_the_others_are_not(
     assert lake.audit(CURRENT) == (3, 0)
 
 
+def test_where_the_log_would_be_read_once_more_for_it_nothing_is_counted_ahead(
+    spark: SparkSession, tmp_path: Path, counting: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that is too long to be handed on is read by the batch."""
+    monkeypatch.setattr("medallion.silver.promote._HANDED_ON", 1)
+    lake = Lake(spark, tmp_path)
+    lake.bronze.run([row(1, "a", 10)])
+    lake.promote(CURRENT)
+    assert (counting, lake.rows(CURRENT)) == ([False], [(1, "a", 10)])
+
+
 def test_a_batch_that_a_checkpoint_hands_out_again_is_not_taken_for_the_one_that_was_counted(
     spark: SparkSession, tmp_path: Path, counting: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The recorded range is shorter than what is planned after the crash: both batches are right."""
     lake = Lake(spark, tmp_path)
     lake.bronze.run([row(1, "a", 10)])
-    modules: tuple[ModuleType, ...] = (batch,)
-    with crash(monkeypatch, "batch.before", *modules):
+    with crash(monkeypatch, "batch.before", batch):
         lake.promote(CURRENT)
     lake.bronze.run([row(1, "b", 5), row(2, None, 10, "D"), row(3, "c", 10)])
     del counting[:]
