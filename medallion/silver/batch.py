@@ -150,8 +150,8 @@ class MicroBatch:
     def _still_ours(self, spark: SparkSession) -> None:
         """Raises FencedError if another promotion has taken the claim."""
         folder, ours = self.claim.rsplit("/", 1)
-        claims = Landed(spark=spark, root=folder).names()
-        if ours not in claims or self.next_claim.rsplit("/", 1)[-1] in claims:
+        claims = Landed(spark=spark, root=folder)
+        if not claims.exists(ours) or claims.exists(self.next_claim.rsplit("/", 1)[-1]):
             raise FencedError(
                 f"another promotion of {self.entity.entity} has taken over from {self.attempt}; nothing of this batch was published"
             )

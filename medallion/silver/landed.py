@@ -68,7 +68,10 @@ class Landed:
     """Entries that were read before, by version, the chain between them checked."""
 
     def exists(self, relative: str) -> bool:
-        """Whether there is a file at a path below the table's folder."""
+        """Whether there is a file at a path below the table's folder.
+
+        Each file is asked for by itself: a server of Spark Connect keeps what it knows of a folder that a session has read.
+        """
         try:
             _ = self.spark.read.format("binaryFile").load(f"{self.root}/{relative}").schema
         except AnalysisException as error:
@@ -76,19 +79,6 @@ class Landed:
                 return False
             raise
         return True
-
-    def names(self) -> frozenset[str]:
-        """The files right below the table's folder, by name; none where there is no folder.
-
-        To hear of a file that is missing takes longer than the whole list: pyspark asks for all that Java says of the error.
-        """
-        try:
-            found = self.spark.read.format("binaryFile").load(self.root).inputFiles()
-        except AnalysisException as error:
-            if error.getCondition() == NOT_FOUND:
-                return frozenset()
-            raise
-        return frozenset(path.rsplit("/", 1)[-1] for path in found)
 
     def newest(self, *, at_least: int = -1) -> int:
         """The newest version of the log, -1 for an empty one; found fastest from a version that is near it.

@@ -1,4 +1,4 @@
-"""A Bronze table as Silver reads it: rows with their position, and the names of what lies in a folder."""
+"""A Bronze table as Silver reads it: rows with their position, and whether a file is there."""
 
 from __future__ import annotations
 
@@ -46,10 +46,12 @@ def test_each_row_has_the_position_of_its_file(spark: SparkSession, tmp_path: Pa
     assert {"__version", "__chunk"}.isdisjoint(alone.columns)
 
 
-def test_the_files_of_a_folder_are_told_by_name(spark: SparkSession, tmp_path: Path) -> None:
-    """Those right below it; of a folder that is not there, none."""
-    (tmp_path / "claims" / "deeper").mkdir(parents=True)
-    for name in ("1.json", "2.json", "deeper/3.json"):
-        (tmp_path / "claims" / name).write_text("{}")
-    assert Landed(spark=spark, root=str(tmp_path / "claims")).names() == {"1.json", "2.json"}
-    assert Landed(spark=spark, root=str(tmp_path / "none")).names() == frozenset()
+def test_a_file_that_comes_later_is_seen(spark: SparkSession, tmp_path: Path) -> None:
+    """Also beside one that was seen before: a claim is looked for in this way."""
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    there = Landed(spark=spark, root=str(folder))
+    (folder / "1.json").write_text("{}")
+    assert (there.exists("1.json"), there.exists("2.json")) == (True, False)
+    (folder / "2.json").write_text("{}")
+    assert there.exists("2.json")
