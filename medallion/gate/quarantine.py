@@ -9,6 +9,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from medallion.bronze.typed import INSTANT_FORMAT
+from medallion.layout import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -51,5 +52,5 @@ def rows(refused: DataFrame) -> DataFrame:
         F.col("__version").alias("version"),
         F.col("__chunk").alias("chunk"),
         F.col("__row").alias("row"),
-        F.to_json(F.struct(*[F.col("`" + name.replace("`", "``") + "`") for name in columns]), _AS_TEXT).alias("record"),
+        F.to_json(F.struct(*[F.col(quoted(name)) for name in columns]), _AS_TEXT).alias("record"),
     )

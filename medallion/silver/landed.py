@@ -190,15 +190,19 @@ class Landed:
                 for name, kind in wanted.items()
             ]
             frame = files.select(*columns, F.col("_row").alias("__row"), F.col(executors.FILE).alias("__file"))
-            if positions and len(group) <= FEW:
-                placed_at = {"__version": F.col("__place.version"), "__chunk": F.col("__place.chunk")}
-                frame = frame.withColumn("__place", _by_name(group)).withColumns(placed_at).drop("__place")
-            elif positions:
-                frame = frame.join(F.broadcast(self.spark.createDataFrame(_places(group))), "__file")
+            if positions:
+                frame = self._placed(frame, group)
             frame = frame.drop("__file")
             whole = frame if whole is None else whole.unionByName(frame)
         assert whole is not None, "no chunks, no rows to read"
         return whole
+
+    def _placed(self, rows: DataFrame, group: Sequence[Placed]) -> DataFrame:
+        """*rows*, which have the name of their file as ``__file``, with ``__version`` and ``__chunk``."""
+        if len(group) > FEW:
+            return rows.join(F.broadcast(self.spark.createDataFrame(_places(group))), "__file")
+        found = {"__version": F.col("__place.version"), "__chunk": F.col("__place.chunk")}
+        return rows.withColumn("__place", _by_name(group)).withColumns(found).drop("__place")
 
     def path(self, placed: Placed) -> str:
         """Where the file of a chunk lies that is read."""
