@@ -11,6 +11,7 @@ from medallion.bronze.opening import Opened
 from medallion.bronze.state import TableState
 from medallion.bronze.watermark import advanced
 from medallion.config.bound import Bound
+from medallion.config.values import parse_instant
 from medallion.errors import StorageError
 from medallion.events import Listener
 from medallion.layout import BronzeLayout
@@ -19,9 +20,14 @@ from medallion.storage.filesystem import FileSystem
 
 
 def repeated(opened: Opened, *, content: str | None, schema_id: int | None, changed: bool) -> str | None:
-    """The run whose content this one repeats, told by the hash of its *content* (None: unknown); None: it is new."""
+    """The run whose content this one repeats, told by the hash of its *content* (None: unknown); None: it is new.
+
+    In logical time the two follow each other, so that nothing of another content can lie between them.
+    """
     before = opened.state.last_completed
     if before is None or content is None or content != before.content_sha256 or schema_id != before.schema_id or changed:
+        return None
+    if before.newest_logical_date is not None or parse_instant(opened.started.logical_date) < parse_instant(before.logical_date):
         return None
     return before.same_as or before.run_id
 
@@ -64,8 +70,15 @@ def close(
         watermarks=watermarks or started.watermarks,
         taken=list(started.taken if taken is None else taken),
         rescued=rescued + (0 if earlier is None else earlier.rescued),
+        newest_logical_date=_newer(opened.state.last_completed, started.logical_date),
     )
     return completed, opened.writer.append(completed).version
+
+
+def _newer(before: RunCompleted | None, logical_date: str) -> str | None:
+    """The latest logical date of the completed runs, if it is after this one."""
+    newest = None if before is None else before.newest_logical_date or before.logical_date
+    return newest if newest is not None and parse_instant(newest) > parse_instant(logical_date) else None
 
 
 def _original(state: TableState) -> int | None:

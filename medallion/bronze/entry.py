@@ -200,6 +200,8 @@ class RunCompleted(Header, tag="run_completed", tag_field="kind", frozen=True, k
     """The versions of the ``files`` entries in force from here on."""
     rescued: int = 0
     """Rows with a value in ``_rescued``."""
+    newest_logical_date: str | None = None
+    """The latest logical date of the runs that are complete; None: that of this one."""
 
 
 class RunAbandoned(Header, tag="run_abandoned", tag_field="kind", frozen=True, kw_only=True):

@@ -55,6 +55,8 @@ class BronzeTable:
     _seal: str = field(default=GENESIS, init=False)
     _schema_id: int | None = field(default=None, init=False)
     _completed: int | None = field(default=None, init=False)
+    _newest: datetime | None = field(default=None, init=False)
+    """The latest logical time of the completed runs."""
     _runs: dict[str, int] = field(default_factory=dict, init=False)
     """The version that completed each run."""
 
@@ -126,6 +128,8 @@ class BronzeTable:
                 )
             )
         if complete:
+            is_older = self._newest is not None and self._newest > logical
+            self._newest = self._newest if is_older else logical
             self._completed = self.put(
                 RunCompleted(
                     **common,
@@ -143,6 +147,7 @@ class BronzeTable:
                     content_sha256=None,
                     same_as=same_as,
                     same_as_version=self._runs.get(same_as) if same_as else None,
+                    newest_logical_date=self._newest.isoformat() if is_older and self._newest else None,
                 )
             )
             self._runs[run_id] = self._completed

@@ -11,6 +11,7 @@ from bronze_fakes import LAYOUT, Lake, Rows, row, source
 
 from medallion import events
 from medallion.bronze.entry import ChunkEntry, RunStarted, SchemaEntry
+from medallion.config.values import parse_instant
 from medallion.errors import ConfigError, QualityError, SourceUnavailable, TerminatedError
 from medallion.stop import StopFlag
 
@@ -178,6 +179,24 @@ def test_an_unchanged_snapshot_keeps_no_files(lake: Lake) -> None:
     assert {info.path for info in lake.fs.files() if info.path.endswith(".parquet")} == files
     third = lake.extract(Rows([row(n) for n in range(10)]), source("full"))
     assert third.same_as == first.run_id
+
+
+def test_a_snapshot_of_an_earlier_date_repeats_nothing_and_nothing_repeats_it(lake: Lake) -> None:
+    """Between two snapshots of one content there may be another in logical time, wherever it stands in the log."""
+    days = {day: f"2026-11-{day}T00:00:00Z" for day in (20, 21, 22, 23, 24)}
+    told, runs = [], []
+    for day in (22, 20, 21, 22, 23, 24):
+        done = lake.extract(Rows([row(1)]), source("full"), run_date=parse_instant(days[day]))
+        runs.append(done.run_id)
+        told.append((day, done.same_as, lake.completed().newest_logical_date))
+    assert told == [
+        (22, None, None),
+        (20, None, days[22]),
+        (21, None, days[22]),
+        (22, None, None),
+        (23, runs[3], None),
+        (24, runs[3], None),
+    ]
 
 
 def test_a_small_unchanged_snapshot_is_never_uploaded(lake: Lake) -> None:
