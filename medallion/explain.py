@@ -59,7 +59,7 @@ def explain(spark: SparkSession, pipeline: Pipeline, entity: Entity, key: Mappin
     """
     from pyspark.errors import PySparkException
 
-    from medallion.silver import applied, narrate, recall
+    from medallion.silver import applied, earlier, narrate, recall
     from medallion.silver.batch import tables
     from medallion.silver.home import place
     from medallion.silver.landed import Landed
@@ -73,12 +73,12 @@ def explain(spark: SparkSession, pipeline: Pipeline, entity: Entity, key: Mappin
     last_version = -1 if last is None else last.last_version
     newest = landed.newest(at_least=max(last_version, 0))
     by_run = entity.model == "periodic_snapshot"
-    told = recall.deliveries(landed, where.load_pattern, newest, by_run=by_run) if newest >= 0 else []
-    chunks = [placed for delivery in told for placed in delivery.chunks]
+    told = earlier.deliveries(landed, where.load_pattern, newest, by_run=by_run) if newest >= 0 else []
+    chunks = earlier.chunks_of(told)
     if not chunks:
         return Explained(entity=entity.entity, key=dict(key), events=(), origins={}, rows=(), last_version=last_version)
     try:
-        frame = recall.known(landed, chunks, entity, applied.ruled(work.applied))
+        frame = earlier.known(landed, chunks, entity, applied.ruled(work.applied))
         wanted = _wanted(frame, entity, key)
         rows = recall.of_keys(frame, wanted, entity)
     except PySparkException as error:

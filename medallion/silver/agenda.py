@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from medallion.bronze.log import Stored
@@ -13,12 +13,12 @@ from medallion.config.values import parse_instant
 from medallion.errors import ChainError, CheckpointMissingError
 from medallion.events import Listener, Noticed
 from medallion.silver import applied
-from medallion.silver.batch import identity
 from medallion.silver.home import Place
+from medallion.silver.identity import identity
 from medallion.silver.landed import Landed
 from medallion.silver.models.tables import Tables
 from medallion.silver.receipt import News, Shelf, Snapshot
-from medallion.silver.source import ends
+from medallion.silver.source import ends, refolded
 from medallion.silver.stream import START
 from medallion.storage.filesystem import FileSystem
 
@@ -42,6 +42,8 @@ class Planned:
     """Of the table as it stands; None: not known."""
     entries: tuple[Stored, ...] = ()
     """What was read of the log, and may be needed again."""
+    instead: Mapping[int, int] = field(default_factory=dict)
+    """Where all snapshots are folded again: the version of the one that a batch takes, by the version at which it ends."""
 
 
 def go_on(pipeline: Pipeline, entity: Entity, shelf: Shelf, news: News) -> Planned:
@@ -112,9 +114,13 @@ def plan(
     state: FileSystem,
     *,
     replay: bool,
+    refold: bool = False,
     listener: Listener,
 ) -> Planned:
-    """What there is to do. Table, checkpoint and log are checked against each other."""
+    """What there is to do. Table, checkpoint and log are checked against each other.
+
+    Snapshots come in the order of the log; by *replay* and *refold* in the order of their logical time.
+    """
     table_id = None
     last = applied.newest(work.applied)
     checkpoint = where.layout.part("checkpoint")
@@ -134,7 +140,8 @@ def plan(
         work.target.settle()
     there = work.target.frame() is not None
     snapshot = None
-    if last is not None and there and where.load_pattern == "full" and entity.model != "periodic_snapshot":
+    of_snapshots = where.load_pattern == "full" and entity.model != "periodic_snapshot"
+    if last is not None and there and of_snapshots:
         here = table_id or work.target.table_id()
         # Each row of `applied` is of a snapshot, in the order of the log: the one that goes furthest is the newest.
         snapshot = applied.snapshot_of(last) if last.table_id == here else applied.newest_snapshot(work.applied, table_id=here)
@@ -151,8 +158,10 @@ def plan(
             raise ChainError(f"the log at {where.bronze} is not the one that was applied up to version {newest}; nothing was changed")
         return Planned(ends=(), after=after, table_id=table_id, version=newest, sha256=after["sha256"], snapshot=snapshot)
     fresh = landed.entries(after["version"] + 1, newest, prev_sha256=after["sha256"])
+    again = refolded(fresh) if of_snapshots and (replay or refold) else []
     return Planned(
-        ends=_ends(pipeline, entity, fresh),
+        ends=[end for end, _ in again] or _ends(pipeline, entity, fresh),
+        instead={end["version"]: version for end, version in again},
         after=after,
         table_id=table_id,
         version=newest,

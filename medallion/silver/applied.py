@@ -98,13 +98,23 @@ def snapshot_of(row: Applied) -> Snapshot | None:
 
 
 def newest_snapshot(table: DeltaTable, *, table_id: str) -> Snapshot | None:
-    """The newest snapshot that is in the table of this id: highest version of its ``run_completed``; None: there is none."""
+    """The newest snapshot that is in the table of this id: of the latest logical time, then the highest version; None: there is none."""
     frame = table.frame()
     if frame is None:
         return None
     mine = frame.where(F.col("snapshot_version").isNotNull() & (F.col("table_id") == table_id))
-    row = _first(mine.orderBy(F.desc("snapshot_version"), F.desc("started_at")))
+    row = _first(mine.orderBy(F.desc("snapshot_logical_date"), F.desc("snapshot_version"), F.desc("started_at")))
     return None if row is None else snapshot_of(row)
+
+
+def holds(table: DeltaTable, snapshot: Snapshot, *, table_id: str) -> bool:
+    """Whether this snapshot, or one that replaced it, is in the table of this id."""
+    frame = table.frame()
+    if frame is None:
+        return False
+    at = F.col("snapshot_logical_date") == F.lit(snapshot.logical_date)
+    mine = frame.where((F.col("table_id") == table_id) & at & (F.col("snapshot_version") >= snapshot.version))
+    return not mine.isEmpty()
 
 
 def since(table: DeltaTable, started_at: datetime) -> list[Applied]:

@@ -17,12 +17,13 @@ from medallion.config.pipeline import Pipeline
 from medallion.config.silver import DELETED_AT, Entity
 from medallion.silver import applied, slices
 from medallion.silver.batch import tables
+from medallion.silver.earlier import chunks_of, deliveries, known
 from medallion.silver.events import REASON, TRUNCATE, col, ignored_columns, tracked_columns, value_columns
 from medallion.silver.home import Place, place
 from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models.ledger import soft
 from medallion.silver.models.tables import EVENT, keys_in_table
-from medallion.silver.recall import deliveries, known, of_keys, snapshot_events
+from medallion.silver.recall import of_keys, snapshot_events
 from medallion.testing.fold import Event, Row, Tie, by_key, current, history, merged
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _compare(
     seed: int,
 ) -> tuple[int, list[Difference]]:
     """How many keys were folded again, and those of them that differ."""
-    rows = known(landed, [placed for delivery in told for placed in delivery.chunks], entity, ruled)
+    rows = known(landed, chunks_of(told), entity, ruled)
     values = value_columns(rows.columns, entity)
     keys = [col(name) for name in entity.keys]
     own = rows.where(~col(TRUNCATE)) if TRUNCATE in rows.columns else rows

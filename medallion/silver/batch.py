@@ -6,9 +6,10 @@ is repaired by the same batch again: each write is idempotent by what it means.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,8 @@ from medallion.failpoint import failpoint
 from medallion.silver import applied
 from medallion.silver.ahead import Ahead
 from medallion.silver.counted import Counted
+from medallion.silver.earlier import counting, deliveries, left_by, logical_time
+from medallion.silver.identity import identity
 from medallion.silver.intake import Intake, foresee, take
 from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models import current, history, ledger, periodic, snapshot
@@ -31,29 +34,6 @@ from medallion.silver.span import ANYTHING
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-
-def identity(entity: Entity, load_pattern: str) -> str:
-    """What a live table's content depends on, as canonical JSON: changing any of it needs a new table."""
-    names = (
-        "model",
-        "keys",
-        "sequence_by",
-        "on_sequence_tie",
-        "deletes",
-        "ignore_null_updates",
-        "apply_as_truncates",
-        "track_history_column_list",
-        "track_history_except_column_list",
-        "history_columns",
-        "lineage",
-        "rename",
-        "partition_by",
-    )
-    said = entity.model_dump(mode="json", include=set(names), exclude_defaults=True)
-    if entity.model == "periodic_snapshot":
-        said["snapshot_by"] = periodic.kept_by(entity, load_pattern)
-    return json.dumps(said | {"load_pattern": load_pattern}, sort_keys=True, separators=(",", ":"))
 
 
 def tables(spark: SparkSession, *, target: str, state: str, layout: TableLayout = UNSAID) -> Tables:
@@ -91,6 +71,8 @@ class MicroBatch:
     accept_quarantine: bool = False
     newest: applied.Snapshot | None = None
     """The newest snapshot that earlier promotions applied to this very table."""
+    instead: Mapping[int, int] = field(default_factory=dict)
+    """The version of the snapshot that a batch takes, by the version at which it ends; empty: the one that the log delivers."""
     entries: tuple[Stored, ...] = ()
     """Entries of the log that were read already, their chain checked."""
     heard: list[applied.Applied] = field(default_factory=list)
@@ -104,7 +86,7 @@ class MicroBatch:
 
         def count() -> tuple[Delivery, Counted | None]:
             landed = self._landed(spark)
-            delivery = landed.deliver(after["version"] + 1, end["version"], prev_sha256=after["sha256"], by_run=self._by_run)
+            delivery = self._delivery(landed, after["version"] + 1, end["version"], prev_sha256=after["sha256"])
             return delivery, foresee(landed, delivery, self.entity, by_sequence=self._by_sequence) if delivery.chunks else None
 
         return Ahead(spark, count)
@@ -121,6 +103,12 @@ class MicroBatch:
     def _landed(self, spark: SparkSession) -> Landed:
         return Landed(spark=spark, root=self.bronze, known={one.version: one for one in self.entries})
 
+    def _delivery(self, landed: Landed, first: int, last: int, *, prev_sha256: str) -> Delivery:
+        delivery = landed.deliver(first, last, prev_sha256=prev_sha256, by_run=self._by_run)
+        if last not in self.instead:
+            return delivery
+        return replace(landed.run(self.instead[last]), first_version=first, last_version=last, sha256=delivery.sha256)
+
     def __call__(self, frame: DataFrame, _batch_id: int) -> None:
         """The range of log versions that *frame* holds is in the table, and in `applied`."""
         spark = frame.sparkSession
@@ -129,7 +117,7 @@ class MicroBatch:
             return
         started, since = self.clock.now(), self.clock.monotonic()
         landed = self._landed(spark)
-        delivery = landed.deliver(asked[0]["first"], asked[-1]["last"], prev_sha256=asked[0]["prev_sha256"], by_run=self._by_run)
+        delivery = self._delivery(landed, asked[0]["first"], asked[-1]["last"], prev_sha256=asked[0]["prev_sha256"])
         failpoint("batch.before")
         self._still_ours(spark)
         work = tables(spark, target=self.target, state=self.state, layout=layout_for(self.entity))
@@ -166,15 +154,19 @@ class MicroBatch:
         last = self._last_snapshot()
         if last is not None:
             assert delivery.snapshot_version is not None, "a snapshot has a version"
+            at, newest = logical_time(delivery), parse_instant(last.logical_date)
             if self.replay and self.entity.model != "scd_type_2" and delivery.snapshot_version == last.version:
                 return False  # the newest snapshot again: it mends a table that was restored, and changes nothing in one that is right
-            if delivery.snapshot_version <= last.version:
+            if delivery.snapshot_version <= last.version and (at <= newest or not self.instead):
                 return True
-            logical = parse_instant(run.logical_date)
-            if logical.replace(tzinfo=None) < last.logical_date.replace(tzinfo=None):
+            if at < newest or (run.newest_logical_date is not None and not self.instead):
+                this = applied.Snapshot(version=delivery.snapshot_version, logical_date=at)
+                if applied.holds(work.applied, this, table_id=self._id(work)):
+                    return True  # folded in its place, when all were folded again
                 raise SnapshotError(
-                    f"the snapshot of {run.logical_date} (run {run.run_id}) is older than the newest applied one, "
-                    f"{last.logical_date.isoformat()}; nothing was published: give the entity a new `version` to fold all again"
+                    f"the snapshot of {run.logical_date} (run {run.run_id}) is older than the newest one, "
+                    f"{run.newest_logical_date or newest.isoformat()}; nothing was published: run promote with --rebuild, which folds all "
+                    "snapshots again in the order of their dates"
                 )
         self._refuse_empty(run)
         return False
@@ -197,7 +189,7 @@ class MicroBatch:
             assert delivery.snapshot is not None, "only a snapshot delivers nothing and means something"
             if self.entity.model == "periodic_snapshot":
                 return periodic.clear(work, self._slice(delivery)), None
-            return self._apply_empty(work, delivery), None
+            return self._apply_empty(landed, work, delivery), None
         taken = take(
             landed,
             delivery,
@@ -212,7 +204,7 @@ class MicroBatch:
         if self.entity.model == "periodic_snapshot":
             return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken
         if delivery.snapshot is not None:
-            return self._apply_snapshot(taken.events, work, delivery, taken.unsure), taken
+            return self._apply_snapshot(taken.events, landed, work, delivery, taken.unsure), taken
         if ledger.needed(self.entity):
             span = ANYTHING if self.entity.apply_as_truncates is not None else taken.span  # a truncate is of every key
             return ledger.apply(taken.events, work, self.entity, span=span), taken
@@ -220,33 +212,45 @@ class MicroBatch:
             return history.apply(taken.events, work, self.entity, span=taken.span), taken
         return current.apply(taken.events, work, self.entity, ties=taken.ties, deletes=taken.deletes, span=taken.span), taken
 
-    def _apply_snapshot(self, batch: DataFrame, work: Tables, delivery: Delivery, unsure: DataFrame | None = None) -> Counts:
+    def _apply_snapshot(
+        self, batch: DataFrame, landed: Landed, work: Tables, delivery: Delivery, unsure: DataFrame | None = None
+    ) -> Counts:
         """*unsure* are rows of a snapshot that were set aside though they have a key: it is not absent."""
         run = delivery.snapshot
         assert run is not None, "it is one"
-        at = parse_instant(run.logical_date)
+        at, last = logical_time(delivery), self._last_snapshot()
+        replaces = last is not None and at == parse_instant(last.logical_date)
         if ledger.needed(self.entity):
-            last = self._last_snapshot()
-            replaces = last is not None and at.replace(tzinfo=None) == last.logical_date.replace(tzinfo=None)
             if replaces:
                 ledger.forget(work, at, before=run.first_version)
             events = ledger.as_events(batch, work, self.entity, at, delivery.snapshot_version or 0, unsure, replaces=replaces)
             return ledger.apply(events, work, self.entity, whole=replaces)
         model = snapshot.apply_history if self.entity.model == "scd_type_2" else snapshot.apply_current
-        return model(batch, work, self.entity, at, unsure)
+        before = partial(self._before, landed, work, delivery) if replaces else None
+        return model(batch, work, self.entity, at, unsure, before=before)
+
+    def _before(self, landed: Landed, work: Tables, delivery: Delivery, wanted: DataFrame) -> DataFrame | None:
+        """What the table had of some keys before the snapshots of this logical time."""
+        told = counting(deliveries(landed, self.load_pattern, delivery.last_version))
+        earlier = [one for one in told if logical_time(one) < logical_time(delivery)]
+        return left_by(earlier, wanted, landed, self.entity, applied.ruled(work.applied))
 
     def _last_snapshot(self) -> applied.Snapshot | None:
         """The newest snapshot that is in the table, of this promotion or of one before."""
         return applied.snapshot_of(self.heard[-1]) if self.heard else self.newest
 
-    def _apply_empty(self, work: Tables, delivery: Delivery) -> Counts:
+    def _id(self, work: Tables, created: str | None = None) -> str:
+        """Of the table, which may have been created just now."""
+        return self.heard[-1].table_id if self.heard else self.table_id or created or work.target.table_id()
+
+    def _apply_empty(self, landed: Landed, work: Tables, delivery: Delivery) -> Counts:
         """An empty snapshot that is allowed: every key is absent. Nothing to do where there is no table yet."""
         there = work.target.frame()
         if there is None:
             return Counts()
         none = unpublished(there, self.entity).limit(0)
         added = {*self.entity.history_columns.model_dump().values(), DELETED_AT}
-        return self._apply_snapshot(none.drop(*[name for name in none.columns if name in added]), work, delivery)
+        return self._apply_snapshot(none.drop(*[name for name in none.columns if name in added]), landed, work, delivery)
 
     def _remember(self, work: Tables, delivery: Delivery, counts: Counts, taken: Intake | None, started: datetime, since: float) -> None:
         run = delivery.snapshot
@@ -264,7 +268,7 @@ class MicroBatch:
             bytes=delivery.bytes,
             started_at=started,
             seconds=self.clock.monotonic() - since,
-            table_id=self.heard[-1].table_id if self.heard else self.table_id or counts.written.table_id or work.target.table_id(),
+            table_id=self._id(work, counts.written.table_id),
             table_version=work.target.version() if counts.written.version is None else counts.written.version,
             inserted=counts.written.inserted,
             updated=counts.written.updated,

@@ -137,6 +137,11 @@ class Landed:
             snapshot_version=snapshot_version,
         )
 
+    def run(self, version: int) -> Delivery:
+        """The run that the entry at a version completes, as one delivery; of one that repeats an earlier run, the chunks of that one."""
+        (completed,) = self.entries(version, version)
+        return self.deliver(version, version, prev_sha256=completed.entry.prev_sha256, by_run=True)
+
     def _chunks(self, one: Stored, completed: RunCompleted) -> list[Placed]:
         """The chunks of a completed run; of one that repeats an earlier run, that one's, since its own files are gone."""
         if completed.same_as is not None:

@@ -72,7 +72,7 @@ def of_events(rows: Sequence[Recalled], entity: Entity, *, last_version: int) ->
 
 
 def of_runs(rows: Sequence[Recalled], deliveries: Sequence[Delivery], entity: Entity, *, last_version: int) -> list[Told]:
-    """What the snapshots say of the key of *rows*, in the order of the log, then the rows that no snapshot counts."""
+    """What the snapshots say of the key of *rows*, in the order in which they count, then the rows that no snapshot counts."""
     if not rows:
         return []
     key = rows[0].key

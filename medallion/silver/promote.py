@@ -57,6 +57,7 @@ def promote(
     shelf: Shelf | None = None,
     exporter: Exporter | None = None,
     replay: bool = False,
+    refold: bool = False,
     take_over: bool = False,
     accept_quarantine: bool = False,
     clock: Clock,
@@ -66,7 +67,8 @@ def promote(
     """Everything that the log holds is in the entity's table. *state* is the file system at the state root; *shelf* takes the receipt,
     *exporter* writes the table out.
 
-    *replay* reads the log from its beginning into the same table, which changes nothing where the table is right.
+    *replay* reads the log from its beginning into the same table, which changes nothing where the table is right. It takes snapshots by
+    their logical time, and so does *refold*, which is for a table that is not there yet.
     *accept_quarantine* lets more rows be set aside than the entity's limit allows.
     Raises BusyError or FencedError (another promotion), StateError (log, checkpoint and table disagree), ChecksumError, QualityError,
     TerminatedError; whatever it raises, what was applied before stays, and the same command goes on from there.
@@ -90,7 +92,7 @@ def promote(
             )
         planned = None if shelf is None or replay else _by_receipt(pipeline, entity, shelf)
         if planned is None:
-            planned = plan(spark, pipeline, entity, where, work, state, replay=replay, listener=listener)
+            planned = plan(spark, pipeline, entity, where, work, state, replay=replay, refold=refold, listener=listener)
         heard: list[applied.Applied] = []
         if planned.ends:
             batch = MicroBatch(
@@ -107,6 +109,7 @@ def promote(
                 replay=replay,
                 accept_quarantine=accept_quarantine,
                 newest=planned.snapshot,
+                instead=planned.instead,
                 entries=planned.entries if len(planned.entries) <= _HANDED_ON else (),
                 heard=heard,
                 clock=clock,

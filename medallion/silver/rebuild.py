@@ -77,7 +77,9 @@ def rebuild(
         if state.exists(note):  # what a killed rebuild left
             _clear(spark, pipeline, _named(entity, state.read(note).decode()), state, silver)
         state.put(note, name.encode())
-        done = promote(spark, pipeline, beside, state, accept_quarantine=accept_quarantine, clock=clock, listener=listener, stop=stop)
+        done = promote(
+            spark, pipeline, beside, state, refold=True, accept_quarantine=accept_quarantine, clock=clock, listener=listener, stop=stop
+        )
         made = place(pipeline, beside)
         new = tables(spark, target=made.target, state=made.state)
         if new.target.frame() is not None:

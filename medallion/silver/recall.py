@@ -9,26 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from medallion.bronze.entry import ChunkEntry
 from medallion.config.silver import Entity
-from medallion.config.values import parse_instant
-from medallion.silver.applied import Ruled
-from medallion.silver.events import (
-    DELETE,
-    POSITION,
-    REASON,
-    RULE,
-    SEQUENCE,
-    TRUNCATE,
-    Refused,
-    col,
-    marked,
-    normalized,
-    require_columns,
-    value_columns,
-)
-from medallion.silver.landed import Delivery, Landed, Placed
-from medallion.silver.source import delivers_run
+from medallion.silver.earlier import counting, logical_time
+from medallion.silver.events import DELETE, POSITION, REASON, RULE, SEQUENCE, TRUNCATE, col, value_columns
+from medallion.silver.landed import Delivery
 from medallion.testing.fold import Event
 
 if TYPE_CHECKING:
@@ -64,45 +48,8 @@ class Recalled:
         )
 
 
-def deliveries(landed: Landed, load_pattern: str, last: int, *, by_run: bool = False) -> list[Delivery]:
-    """All that the log delivers up to version *last*: the events at once, or snapshot after snapshot (*by_run*: run after run)."""
-    stored = landed.entries(0, last)
-    if load_pattern != "full" and not by_run:
-        placed = [
-            Placed(version=one.version, chunk=chunk) for one in stored if isinstance(one.entry, ChunkEntry) for chunk in one.entry.chunks
-        ]
-        return [Delivery(first_version=0, last_version=last, sha256=stored[-1].sha256, chunks=tuple(placed))]
-    return [
-        landed.deliver(one.version, one.version, prev_sha256=one.entry.prev_sha256, by_run=by_run)
-        for one in stored
-        if delivers_run(one.entry, by_run=by_run)
-    ]
-
-
-def known(landed: Landed, chunks: Sequence[Placed], entity: Entity, ruled: Sequence[Ruled]) -> DataFrame:
-    """All rows of some chunks, marked as the promotions marked them that took them: by the rules of *ruled*, the newest last."""
-    rows = normalized(landed.rows(chunks), entity.normalize)
-    require_columns(rows, entity)
-    return marked(rows, entity, _refused(ruled))
-
-
-def _refused(ruled: Sequence[Ruled]) -> Refused:
-    """A row that one promotion let pass is in the table; of another the newest promotion says why it is not."""
-    nobody = F.lit(None).cast("string")
-    passed, quarantined_by, dropped_by = F.lit(False), nobody, nobody
-    for one in ruled:
-        taken = F.lit(False)
-        for first, last in one.ranges:
-            taken = taken | col(POSITION[0]).between(first, last)
-        by = Refused.by(one.expectations)
-        passed = passed | (taken & by.quarantined_by.isNull() & by.dropped_by.isNull())
-        quarantined_by = F.when(taken, by.quarantined_by).otherwise(quarantined_by)
-        dropped_by = F.when(taken, by.dropped_by).otherwise(dropped_by)
-    return Refused(quarantined_by=F.when(~passed, quarantined_by), dropped_by=F.when(~passed, dropped_by))
-
-
 def of_keys(rows: DataFrame, wanted: DataFrame, entity: Entity) -> list[Recalled]:
-    """The rows of :func:`known` that have one of the keys of *wanted*, and all truncates."""
+    """The rows of `medallion.silver.earlier.known` that have one of the keys of *wanted*, and all truncates."""
     values = value_columns(rows.columns, entity)
     names = dict.fromkeys([*entity.keys, *values, SEQUENCE, DELETE, *POSITION, REASON, RULE])
     cuts = TRUNCATE in rows.columns
@@ -136,12 +83,11 @@ class Said:
     @property
     def at(self) -> datetime:
         """The logical time of the snapshot, as the table spells it."""
-        assert self.delivery.snapshot is not None, "only snapshots were asked for"
-        return parse_instant(self.delivery.snapshot.logical_date).replace(tzinfo=None)
+        return logical_time(self.delivery).replace(tzinfo=None)
 
 
 def of_snapshots(rows: Sequence[Recalled], told: Sequence[Delivery], key: tuple[Any, ...]) -> Iterator[Said]:
-    """What each snapshot says of a key, in the order of the log."""
+    """What each snapshot says of a key, in the order in which they are told."""
     for delivery in told:
         versions = {placed.version for placed in delivery.chunks}
         mine = [row for row in rows if row.key == key and row.position[0] in versions]
@@ -152,13 +98,13 @@ def of_snapshots(rows: Sequence[Recalled], told: Sequence[Delivery], key: tuple[
 
 def snapshot_events(rows: Sequence[Recalled], told: Sequence[Delivery], keys: Sequence[tuple[Any, ...]], entity: Entity) -> Iterator[Event]:
     """Snapshots as events: an upsert of a key that is there, a delete where one is absent that was; of one logical time the last counts."""
-    last = {delivery.snapshot.logical_date: delivery for delivery in told if delivery.snapshot is not None}
+    last = counting(told)
     by_key: dict[tuple[Any, ...], list[Recalled]] = {}
     for row in rows:
         by_key.setdefault(row.key, []).append(row)
     for key in keys:
         there = False
-        for said in of_snapshots(by_key.get(key, []), list(last.values()), key):
+        for said in of_snapshots(by_key.get(key, []), last, key):
             if said.row is not None:
                 there = True
                 yield Event(key=key, sequence=said.at, values=said.row.values, position=said.row.position)

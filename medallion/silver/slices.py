@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 
 from medallion.config.silver import Entity
 from medallion.silver.applied import Ruled
+from medallion.silver.earlier import known
 from medallion.silver.events import POSITION, col, events, value_columns
 from medallion.silver.landed import Delivery, Landed
 from medallion.silver.models.periodic import DATE, RUN, kept_by, slice_of
 from medallion.silver.models.tables import published
-from medallion.silver.recall import known
 from medallion.testing.periodic import CompletedRun, Place, periodic
 
 if TYPE_CHECKING:

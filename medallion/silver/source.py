@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 from medallion.bronze.entry import ChunkEntry, Entry, RunCompleted
 from medallion.bronze.log import Stored
+from medallion.config.values import parse_instant
 
 
 def comes_by_itself(entry: Entry, *, by_run: bool) -> TypeGuard[ChunkEntry]:
@@ -27,6 +28,36 @@ def delivers_run(entry: Entry, *, by_run: bool) -> TypeGuard[RunCompleted]:
     if not isinstance(entry, RunCompleted):
         return False
     return (by_run or entry.same_as is None) if entry.load_pattern == "full" else by_run and entry.rows > 0
+
+
+def snapshots(entries: Sequence[Stored]) -> list[Stored]:
+    """The completed full runs among *entries* that say something, by logical time and then by version, wherever they stand in the log.
+
+    A run that repeats an earlier one says something where another snapshot lies between the two; if its logical time is before that
+    of the one it repeats it never does.
+    """
+    done = [(parse_instant(one.entry.logical_date), one.version, one, one.entry) for one in entries if _is_full_run(one.entry)]
+    told, known, shown = list[Stored](), set[str](), ""
+    for _, _, one, entry in sorted(done, key=lambda run: run[:2]):
+        if entry.same_as is None or (entry.same_as in known and entry.same_as != shown):
+            told.append(one)
+            shown = entry.same_as or entry.run_id
+            known.add(shown)
+    return told
+
+
+def refolded(entries: Sequence[Stored]) -> list[tuple[dict[str, Any], int]]:
+    """Where micro-batches end that fold all snapshots of *entries* in their order, and the version of the one that each of them takes.
+
+    Of one logical time only the last is taken. The last end is that of the newest completed run.
+    """
+    taken = list({parse_instant(one.entry.logical_date): one.version for one in snapshots(entries) if _is_full_run(one.entry)}.values())
+    done = [one for one in entries if _is_full_run(one.entry)]
+    return [(_offset(at), version) for at, version in zip(done[len(done) - len(taken) :], taken, strict=True)]
+
+
+def _is_full_run(entry: Entry) -> TypeGuard[RunCompleted]:
+    return isinstance(entry, RunCompleted) and entry.load_pattern == "full"
 
 
 def ends(entries: Sequence[Stored], *, max_files: int, max_bytes: int, by_run: bool = False) -> list[dict[str, Any]]:

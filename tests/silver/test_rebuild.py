@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_promote import CURRENT, Lake, row
+from test_promote import CURRENT, Lake, day, row
 
 from medallion.clock import SystemClock
-from medallion.errors import ChangedTableError, DifferenceError, StateError
+from medallion.errors import ChangedTableError, DifferenceError, SnapshotError, StateError
 from medallion.events import nobody
 from medallion.silver import rebuild as rebuilding
 from medallion.silver.audit import Audit, Difference
@@ -80,6 +80,42 @@ def test_a_table_becomes_another_model_by_one_commit(spark: SparkSession, tmp_pa
     ]
     assert lake.audit(HISTORIC) == (2, 0)
     assert spark.sql(f"DESCRIBE DETAIL {table.name}").collect()[0]["partitionColumns"] == ["v"]
+
+
+@pytest.mark.parametrize("model", ["scd_type_2", "full_merge_dedupe"])
+def test_a_snapshot_of_an_earlier_date_comes_in_its_place(spark: SparkSession, tmp_path: Path, model: str) -> None:
+    """It is refused, until all are folded again by their dates; after that the table goes on, and a replay changes nothing."""
+    lake = Lake(spark, tmp_path, "full")
+    told = {"entity": "s", "model": model, "keys": ["id"], "column_list": ["id", "v"]}
+    for at, values in ((1, "ab"), (3, "a"), (5, "xb")):
+        lake.bronze.run([row(key, v, 1) for key, v in enumerate(values)], logical=day(at))
+    lake.promote(told)
+    lake.bronze.run(same_as="r7", rows=2, logical=day(7))
+    lake.bronze.run([row(0, "y", 1)], logical=day(3))
+    lake.bronze.run([row(0, "z", 1)], logical=day(6))
+    before = lake.rows(told)
+    for _ in range(2):
+        with pytest.raises(SnapshotError, match="--rebuild"):
+            lake.promote(told)
+    assert lake.rows(told) == before
+
+    again(lake, told)
+    days = {n: day(n).replace(tzinfo=None) for n in range(1, 9)}
+    history = [
+        *[(0, "a", days[1], days[3]), (0, "y", days[3], days[5]), (0, "x", days[5], days[6]), (0, "z", days[6], days[7])],
+        *[(0, "x", days[7], None), (1, "b", days[1], days[3]), (1, "b", days[5], days[6]), (1, "b", days[7], None)],
+    ]
+    wanted = sorted(history, key=str) if model == "scd_type_2" else [(0, "x"), (1, "b")]
+    assert lake.rows(told) == wanted
+    assert lake.audit(told) == (2, 0)
+    lake.promote(told, replay=True)
+    assert lake.rows(told) == wanted
+
+    lake.bronze.run([row(0, "x", 1)], logical=day(8))
+    assert lake.promote(told).batches == 1
+    ended = [(*one[:3], one[3] or days[8]) if model == "scd_type_2" and one[0] == 1 else one for one in wanted]
+    assert lake.rows(told) == (sorted(ended, key=str) if model == "scd_type_2" else [(0, "x")])
+    assert lake.audit(told) == (2, 0)
 
 
 def test_a_table_whose_folder_was_removed_is_made_again_in_the_same_process(spark: SparkSession, tmp_path: Path) -> None:

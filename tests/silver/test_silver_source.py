@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 from medallion.bronze.entry import decode, seal
 from medallion.bronze.log import Stored
-from medallion.silver.source import ends
+from medallion.silver.source import ends, refolded, snapshots
 from medallion.silver.stream import START, LogReader, queries
 from medallion.testing.lake import BronzeTable
 
@@ -53,6 +54,36 @@ def test_each_snapshot_has_a_batch_of_its_own(tmp_path: Path) -> None:
     first = full.run(rows(1), rows(2))
     second = full.run(rows(1))
     assert versions(ends(stored(full), max_files=100, max_bytes=10**9)) == [first, second]
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 1, number, tzinfo=timezone.utc)
+
+
+def test_snapshots_count_by_their_logical_time(tmp_path: Path) -> None:
+    """One that landed late comes in its place; one that repeats another says something only if it does not follow that one."""
+    full = BronzeTable(root=tmp_path, columns={"id": "bigint"}, load_pattern="full")
+    second, third, fourth = (full.run(rows(n), logical=day(n)) for n in (2, 3, 4))
+    full.run(rows(9), logical=day(5), complete=False)
+    repeats = full.run(same_as=_run_id(full, fourth), logical=day(6))
+    assert [one.version for one in snapshots(stored(full))] == [second, third, fourth]
+    first, late = full.run(rows(1), logical=day(1)), full.run(rows(5), logical=day(5))
+    full.run(same_as=_run_id(full, late), logical=day(1))
+    assert [one.version for one in snapshots(stored(full))] == [first, second, third, fourth, late, repeats]
+
+
+def test_snapshots_are_folded_again_each_in_a_batch_that_ends_where_a_run_does(tmp_path: Path) -> None:
+    """The batches take them by their logical time, of each the last, and the last batch goes to the newest run."""
+    full = BronzeTable(root=tmp_path, columns={"id": "bigint"}, load_pattern="full")
+    assert refolded(stored(full)) == []
+    full.run(rows(1), logical=day(1))
+    third = full.run(rows(3), logical=day(3))
+    again, second = full.run(rows(4), logical=day(1)), full.run(rows(2), logical=day(2))
+    assert [(end["version"], taken) for end, taken in refolded(stored(full))] == [(third, again), (again, second), (second, third)]
+
+
+def _run_id(table: BronzeTable, version: int) -> str:
+    return stored(table)[version].entry.run_id
 
 
 def test_the_reader_hands_out_the_planned_ends_and_any_recorded_range() -> None:

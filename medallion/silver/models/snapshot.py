@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -15,12 +16,17 @@ from medallion.layout import quoted
 from medallion.silver.clauses import equal, insert_all, set_all
 from medallion.silver.events import MARKS, SEQUENCE, col, tracked_columns
 from medallion.silver.fold import newest
-from medallion.silver.models.tables import GONE, OF_EVENT, Counts, Tables, event_columns, keys_in_table, published
+from medallion.silver.models.tables import EVENT, GONE, OF_EVENT, Counts, Tables, event_columns, keys_in_table, published
 from medallion.silver.span import ordered, span
 from medallion.spark import held
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+Before: TypeAlias = "Callable[[DataFrame], DataFrame | None]"
+"""What the table had of some keys before the snapshot that is replaced: keys by the names of Bronze; an event each, None: of no key."""
+
+_STAYS, _GOES = "__stays", "__goes"
 
 
 def one_row_a_key(events: DataFrame, entity: Entity, logical: datetime) -> tuple[DataFrame, list[str]]:
@@ -30,14 +36,23 @@ def one_row_a_key(events: DataFrame, entity: Entity, logical: datetime) -> tuple
     return rows.withColumn(SEQUENCE, F.lit(logical).cast("timestamp")), values
 
 
-def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: datetime, unsure: DataFrame | None = None) -> Counts:
-    """The table is the snapshot, one row a key; rows that did not change are not rewritten, keys that it lacks are gone.
+def apply_current(
+    events: DataFrame,
+    tables: Tables,
+    entity: Entity,
+    logical: datetime,
+    unsure: DataFrame | None = None,
+    *,
+    before: Before | None = None,
+) -> Counts:
+    """The table is the snapshot, one row a key; rows that did not change are not rewritten, keys that it lacks are gone, or ignored.
 
-    Keys of *unsure* rows, which were set aside, are not absent: what the table has of them stays.
+    Keys of *unsure* rows, which were set aside, are not absent: what the table has of them stays. *before*: it replaces another snapshot
+    of its logical time, so keys of which it says nothing are as they were before that one.
     """
-    snapshot, values = one_row_a_key(events, entity, logical)
+    snapshot, _ = one_row_a_key(events, entity, logical)
     keys = keys_in_table(entity)
-    source = snapshot.select(*published(values, entity), *event_columns(entity))
+    source = _shown(snapshot, entity)
     there = tables.target.frame()
     if there is None:  # a MERGE into nothing takes twice as long, for the same rows
         return Counts(written=tables.target.create(source))
@@ -45,21 +60,23 @@ def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: da
     if len(schema) > len(there.columns):
         there = tables.target.frame()
         assert there is not None, "it was there"
+    unsaid = None if unsure is None else unsure.select(*published(entity.keys, entity)).distinct()
+    undone = None if before is None else _undone(source, there, unsaid, entity, logical)
+    if before is not None and undone is not None and (again := before(_of_bronze(undone, entity))) is not None:
+        source = source.unionByName(_shown(again, entity), allowMissingColumns=True)
     columns = [field.name for field in schema.fields if field.name in source.columns]
     content = [name for name in columns if name not in (*keys, *OF_EVENT)]
     # What differs is found first, so that the MERGE sees nothing else and rewrites no file without a change.
-    before = there.select(*[col(name) for name in keys], F.struct(F.lit(1), *[col(name) for name in content]).alias("__old"))
-    both = source.withColumn("__new", F.struct(F.lit(1), *[col(name) for name in content])).join(before, keys, "full_outer")
+    old = there.select(*[col(name) for name in keys], F.struct(F.lit(1), *[col(name) for name in content]).alias("__old"))
+    both = source.withColumn("__new", F.struct(F.lit(1), *[col(name) for name in content])).join(old, keys, "full_outer")
     changed = both.where(~col("__new").eqNullSafe(col("__old"))).withColumn(GONE, col("__new").isNull())
-    if unsure is not None:
-        changed = _without(changed.where(col(GONE)), unsure, entity).unionByName(changed.where(~col(GONE)))
-    if entity.deletes == "ignore":
-        changed = changed.where(~col(GONE))
+    changed = _without_what_stays(changed, unsaid, undone, entity)
     with held(changed.select(*[col(name) for name in columns], col(GONE))) as changes:
         told = ordered(keys, changes.schema)
         spans = [one(col(name)).cast("string") for name in told for one in (F.min, F.max)]
         count, gone, *ends = changes.agg(F.count("*"), F.sum(col(GONE).cast("long")), *spans).collect()[0]
-        refuse_too_many(there, int(gone or 0), entity.max_deleted)
+        if entity.deletes != "ignore":
+            refuse_too_many(there, int(gone or 0), entity.max_deleted)
         if not count:
             return Counts()
         within = span(dict(zip(told, zip(ends[::2], ends[1::2], strict=True), strict=True)), changes.schema)
@@ -75,11 +92,44 @@ def apply_current(events: DataFrame, tables: Tables, entity: Entity, logical: da
     return Counts(written=written)
 
 
-def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: datetime, unsure: DataFrame | None = None) -> Counts:
+def _undone(source: DataFrame, there: DataFrame, unsaid: DataFrame | None, entity: Entity, logical: datetime) -> DataFrame | None:
+    """Keys of which the snapshot says nothing, and which the one that it replaces may have changed; None: there are none."""
+    keys, of_it = keys_in_table(entity), F.col(f"{EVENT}.sequence") == F.lit(logical).cast("timestamp")
+    if entity.deletes == "ignore":
+        touched = there.where(of_it).select(*[col(name) for name in keys])
+    elif unsaid is not None:  # a key that has no row may have lost it
+        touched = unsaid.join(there.where(~of_it), keys, "left_anti")
+    else:
+        return None
+    return touched.join(source, keys, "left_anti")
+
+
+def _without_what_stays(changed: DataFrame, unsaid: DataFrame | None, undone: DataFrame | None, entity: Entity) -> DataFrame:
+    """The changes without the rows that a snapshot lacks and the table keeps."""
+    keys, stays = keys_in_table(entity), F.lit(entity.deletes == "ignore")
+    if unsaid is not None and entity.deletes != "ignore":
+        changed = changed.join(unsaid.withColumn(_STAYS, F.lit(True)), keys, "left")
+        stays = col(_STAYS).isNotNull()
+    if undone is not None:
+        changed = changed.join(undone.withColumn(_GOES, F.lit(True)), keys, "left")
+        stays = stays & col(_GOES).isNull()
+    return changed.where(~(col(GONE) & stays))
+
+
+def apply_history(
+    events: DataFrame,
+    tables: Tables,
+    entity: Entity,
+    logical: datetime,
+    unsure: DataFrame | None = None,
+    *,
+    before: Before | None = None,
+) -> Counts:
     """The table's history goes on at *logical*: changed rows close and open, absent keys close, new keys open.
 
     It starts from the table as it was before *logical*, so the same snapshot, or another of the same logical time, replaces
-    what was done before: rows that opened at it go, rows that closed at it reopen. Keys of *unsure* rows alone stay as they are.
+    what was done before: rows that opened at it go, rows that closed at it reopen, and (*before*) values that are not tracked are those
+    from before it. Keys of *unsure* rows alone are not absent: what was open stays open.
     """
     names = entity.history_columns
     snapshot, values = one_row_a_key(events, entity, logical)
@@ -87,7 +137,7 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
     shown = [entity.rename.get(name, name) for name in values]
     tracked = [entity.rename.get(name, name) for name in tracked_columns(values, entity)]
     at = F.lit(logical).cast("timestamp")
-    with held(snapshot.select(*published(values, entity), *event_columns(entity))) as source:
+    with held(_shown(snapshot, entity)) as source:
         opened = source.select(
             *[col(name) for name in source.columns], at.alias(names.start_at), F.lit(None).cast("timestamp").alias(names.end_at)
         )
@@ -97,24 +147,29 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
         if len(tables.target.widen(table, _with_current(opened, entity).schema)) > len(table.columns):
             table = tables.target.frame()
             assert table is not None, "it was there"
-        if unsure is not None:
-            table = table.join(unsure.select(*published(entity.keys, entity)).join(source, keys, "left_anti"), keys, "left_anti")
-        before = table.where((col(names.start_at) < at) & (col(names.end_at).isNull() | (col(names.end_at) == at)))
-        if entity.max_deleted is not None:
-            refuse_too_many(before, before.join(source, keys, "left_anti").count(), entity.max_deleted)
+        was = table.where((col(names.start_at) < at) & (col(names.end_at).isNull() | (col(names.end_at) == at)))
+        if before is not None and len(tracked) + len(keys) < len(shown):
+            was = _restored(was, before, entity, at)
         told = [name for name in source.columns if name in (*shown, *OF_EVENT)]
         new = source.select(*[col(name) for name in keys], F.struct(*[col(name) for name in told]).alias("__new"))
-        both = before.join(new, keys, "left")
+        both = was.join(new, keys, "left")
+        stays = F.lit(False)
+        if unsure is not None:
+            unsaid = unsure.select(*published(entity.keys, entity)).distinct().withColumn(_STAYS, F.lit(True))
+            both = both.join(unsaid, keys, "left")
+            stays = col(_STAYS).isNotNull() & col("__new").isNull()
+        if entity.max_deleted is not None:
+            refuse_too_many(was, both.where(col("__new").isNull() & ~stays).count(), entity.max_deleted)
         same = F.lit(True)
         for name in tracked:
             same = same & col(name).eqNullSafe(F.col("__new").getField(name))
         goes_on = col("__new").isNotNull() & same
-        old = [name for name in before.columns if name != names.is_current]
+        old = [name for name in was.columns if name != names.is_current]
 
         def kept(name: str) -> Column:
             return F.when(goes_on, F.col("__new").getField(name)).otherwise(col(name)).alias(name) if name in told else col(name)
 
-        went_on = both.withColumn(names.end_at, F.when(~goes_on, at)).select(*[kept(name) for name in old])
+        went_on = both.withColumn(names.end_at, F.when(~goes_on & ~stays, at)).select(*[kept(name) for name in old])
         still = both.where(goes_on).select(*[col(name) for name in keys])
         opens = opened.join(still, keys, "left_anti")
         result = _with_current(went_on.unionByName(opens, allowMissingColumns=True), entity)
@@ -135,9 +190,33 @@ def apply_history(events: DataFrame, tables: Tables, entity: Entity, logical: da
     return Counts(written=written)
 
 
-def _without(rows: DataFrame, unsure: DataFrame, entity: Entity) -> DataFrame:
-    """The rows whose keys no *unsure* row of the snapshot has."""
-    return rows.join(unsure.select(*published(entity.keys, entity)), keys_in_table(entity), "left_anti")
+def _restored(was: DataFrame, before: Before, entity: Entity, at: Column) -> DataFrame:
+    """The rows with the values that they had before the snapshot at *at* where that one continued them."""
+    keys, names = keys_in_table(entity), entity.history_columns
+    continued = F.col(f"{EVENT}.sequence") == at
+    again = before(_of_bronze(was.where(continued), entity))
+    if again is None:
+        return was
+    had = _shown(again, entity)
+    both = was.join(had.select(*[col(name) for name in keys], F.struct(*[col(name) for name in had.columns]).alias("__had")), keys, "left")
+    stay = (*keys, names.start_at, names.end_at, names.is_current)
+
+    def value(name: str) -> Column:
+        value = F.col("__had").getField(name) if name in had.columns else F.lit(None)
+        return F.when(continued & col("__had").isNotNull(), value).otherwise(col(name)).alias(name)
+
+    return both.select(*[col(name) if name in stay else value(name) for name in was.columns])
+
+
+def _shown(snapshot: DataFrame, entity: Entity) -> DataFrame:
+    """Events as the table shows them."""
+    values = [name for name in snapshot.columns if name not in MARKS]
+    return snapshot.select(*published(values, entity), *event_columns(entity))
+
+
+def _of_bronze(rows: DataFrame, entity: Entity) -> DataFrame:
+    """The keys of the table's rows, by the names that Bronze has."""
+    return rows.select(*[col(shown).alias(name) for name, shown in zip(entity.keys, keys_in_table(entity), strict=True)])
 
 
 def _with_current(rows: DataFrame, entity: Entity) -> DataFrame:
