@@ -25,10 +25,10 @@ pytestmark = pytest.mark.spark
 CASES: dict[str, dict[str, Any]] = {
     "full_merge_dedupe": {"model": "full_merge_dedupe"},
     "scd_type_2": {"model": "scd_type_2"},
-    "scd_type_2, tracked": {"model": "scd_type_2", "track_history_column_list": ["v"]},
+    "scd_type_2, tracked": {"model": "scd_type_2", "track_history_column_list": ["v"], "rename": {"id": "k", "w": "x"}},
     "scd_type_2, nulls": {"model": "scd_type_2", "ignore_null_updates": True},
     "incremental_merge": {"model": "incremental_merge"},
-    "incremental_merge, hard": {"model": "incremental_merge", "deletes": "hard"},
+    "incremental_merge, hard": {"model": "incremental_merge", "deletes": "hard", "rename": {"id": "k"}},
     "incremental_merge, ignored": {"model": "incremental_merge", "deletes": "ignore"},
 }
 PASSES = {"name": "passes", "expr": "v <> 'x'", "action": "quarantine"}
@@ -37,13 +37,13 @@ DAYS = (1, 2, 2, 2, 3, 4, 5, 5)
 PROMOTED = (1, 2, 4, 7)
 """After so many snapshots the table is brought up to date, besides at the end."""
 
-Snapshot = dict[int, tuple[str, int]]
+Snapshot = dict[int, tuple[str, int | None]]
 """Values by key; a row with an x is set aside."""
 
 
 def series(chance: random.Random) -> list[Snapshot]:
     """A snapshot for each of :data:`DAYS`; keys come, change, go and come again, and now and then a row does not pass."""
-    return [{key: (chance.choice("aabbx"), chance.randint(1, 2)) for key in range(HISTORIES) if chance.random() < 0.7} for _ in DAYS]
+    return [{key: (chance.choice("aabbx"), chance.choice((1, 2, None))) for key in range(HISTORIES) if chance.random() < 0.7} for _ in DAYS]
 
 
 def events(snapshots: Sequence[Snapshot], key: int) -> Iterator[Event]:
@@ -65,7 +65,8 @@ def expected(snapshots: Sequence[Snapshot], entity: dict[str, Any]) -> Iterator[
     for key in range(HISTORIES):
         told = list(events(snapshots, key))
         if entity["model"] == "scd_type_2":
-            rows = history(told, tracked=entity.get("track_history_column_list"))
+            ignored = ("v", "w") if "ignore_null_updates" in entity else ()
+            rows = history(told, tracked=entity.get("track_history_column_list"), ignored=ignored)
             yield from ((key, *row.event.values.values(), row.start, row.end) for row in rows)
         elif "deletes" in entity or entity["model"] == "full_merge_dedupe":
             if (now := current([one for one in told if entity.get("deletes") != "ignore" or not one.delete])) is not None:
