@@ -14,7 +14,7 @@ from medallion.errors import ChainError, CheckpointMissingError
 from medallion.events import Listener, Noticed
 from medallion.silver import applied
 from medallion.silver.home import Place
-from medallion.silver.identity import identity
+from medallion.silver.identity import require_same
 from medallion.silver.landed import Landed
 from medallion.silver.models.tables import Tables
 from medallion.silver.receipt import News, Shelf, Snapshot
@@ -134,7 +134,8 @@ def plan(
                 "run promote with --replay, which reads Bronze again into this table and ends with the same rows"
             )
         if last is not None:
-            for sentence in applied.check_table(work.target, last, identity(entity, where.load_pattern)):
+            require_same(last.identity, entity, where.load_pattern, table=where.target)
+            for sentence in applied.check_table(work.target, last):
                 listener(Noticed(subject=entity.entity, sentence=sentence))
             table_id = last.table_id
         work.target.settle()

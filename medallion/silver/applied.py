@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from medallion.config.expectation import Expectation
-from medallion.errors import ChangedTableError, Problem, TableRolledBackError
+from medallion.errors import TableRolledBackError
 from medallion.silver.publish import SAME_ROWS, DeltaTable
 
 if TYPE_CHECKING:
@@ -193,21 +193,8 @@ HARMLESS = SAME_ROWS | {"ADD COLUMNS", "MERGE"}
 """Operations that do not change a table's content, or that a promotion does itself."""
 
 
-def check_table(target: DeltaTable, last: Applied, identity: str) -> list[str]:
-    """Raises if the table is not the one that *last* left; returns sentences about what others did to it.
-
-    TableRolledBackError: it is older, another, or was restored. ChangedTableError: the configuration now describes another table.
-    """
-    if last.identity != identity:
-        raise ChangedTableError(
-            [
-                Problem(
-                    path=target.path,
-                    message=f"was built with {last.identity}, the configuration now says {identity}; nothing was changed: "
-                    "run promote with --rebuild to make it again, or give the entity a new `version` for a table beside this one",
-                )
-            ]
-        )
+def check_table(target: DeltaTable, last: Applied) -> list[str]:
+    """Raises TableRolledBackError if the table is older than *last* left it, another, or was restored; returns what others did to it."""
     advice = "run promote with --replay, which reads Bronze again into this table"
     if target.frame() is None:
         raise TableRolledBackError(f"{target.path} is gone, though log versions up to {last.last_version} were applied to it; {advice}")

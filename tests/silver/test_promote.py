@@ -381,8 +381,15 @@ def test_a_changed_model_or_key_on_a_live_table_is_refused(lake: Lake) -> None:
     lake.bronze.run([row(1, "a", 10)])
     lake.promote(CURRENT)
     lake.bronze.run([row(1, "b", 20)])
-    for change in ({"model": "scd_type_2"}, {"keys": ["v"]}, {"sequence_by": ["s", "v"]}):
-        with pytest.raises(ChangedTableError):
+    for change, words in (
+        ({"model": "scd_type_2"}, 'built with model: "scd_type_1"; the configuration now says model: "scd_type_2"; nothing'),
+        ({"keys": ["v"]}, 'keys: \\["v"\\]; nothing'),
+        ({"sequence_by": ["s", "v"]}, "sequence_by"),
+        ({"apply_as_deletes": None}, "says apply_as_deletes: not given; nothing"),
+        ({"except_column_list": ["op"]}, 'now says except_column_list: \\["op"\\]; nothing'),
+        ({"normalize": {"trim_strings": True}}, "normalize"),
+    ):
+        with pytest.raises(ChangedTableError, match=words):
             lake.promote({**CURRENT, **change})
 
 
