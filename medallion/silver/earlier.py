@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -32,10 +33,11 @@ def deliveries(landed: Landed, load_pattern: str, last: int, *, by_run: bool = F
     Snapshots come by logical time, then by version; of those of one logical time the last counts.
     """
     stored = landed.entries(0, last)
+    read = replace(landed, known={one.version: one for one in stored})
     if by_run:
-        return [landed.run(one.version) for one in stored if delivers_run(one.entry, by_run=True)]
+        return [read.run(one.version) for one in stored if delivers_run(one.entry, by_run=True)]
     if load_pattern == "full":
-        return [landed.run(one.version) for one in snapshots(stored)]
+        return [read.run(one.version) for one in snapshots(stored)]
     placed = [Placed(version=one.version, chunk=chunk) for one in stored if isinstance(one.entry, ChunkEntry) for chunk in one.entry.chunks]
     return [Delivery(first_version=0, last_version=last, sha256=stored[-1].sha256, chunks=tuple(placed))]
 
