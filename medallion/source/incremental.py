@@ -53,12 +53,12 @@ def lanes(bounds: Window, window: Span | None) -> list[Lane]:
         return []
     if window is None or bounds.start is None or bounds.end is None:
         return [Lane(name=WHOLE, window=bounds)]
+    if _are_too_many(bounds.start, bounds.end, window):
+        sentence = f"cuts {_short(bounds.start)} to {_short(bounds.end)} into more than {MOST_WINDOWS} windows; make it longer"
+        raise ConfigError([Problem(path="incremental.window", message=sentence)])
     cut: list[Lane] = []
     start = bounds.start
     while is_before(start, bounds.end):
-        if len(cut) == MOST_WINDOWS or not window:
-            sentence = f"cuts {_short(bounds.start)} to {_short(bounds.end)} into more than {MOST_WINDOWS} windows; make it longer"
-            raise ConfigError([Problem(path="incremental.window", message=sentence)])
         try:
             end = moved(start, window)
         except ValueError:  # there is no later instant
@@ -67,6 +67,14 @@ def lanes(bounds: Window, window: Span | None) -> list[Lane]:
         cut.append(Lane(name=_window_name(start), window=Window(start=start, end=end)))
         start = end
     return cut
+
+
+def _are_too_many(start: Bound, end: Bound, window: Span) -> bool:
+    """Whether :data:`MOST_WINDOWS` windows do not reach *end*."""
+    try:
+        return is_before(moved(start, window * MOST_WINDOWS), end)
+    except (OverflowError, ValueError):  # they reach further than there are instants
+        return False
 
 
 @total_ordering

@@ -253,7 +253,7 @@ def test_instants_work_as_numbers_do(lake: Lake) -> None:
     ),
     width=st.integers(1, 3),
 )
-@settings(max_examples=40)
+@settings(max_examples=min(40, settings().max_examples))
 def test_every_row_up_to_a_parents_watermark_is_in_bronze(
     rows: dict[int, list[int]],
     runs: list[tuple[int, set[int], int, int]],

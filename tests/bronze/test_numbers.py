@@ -168,7 +168,7 @@ def test_rows_that_come_while_a_run_reads_do_not_move_the_watermark(lake: Lake) 
     ordered=st.booleans(),
     runs=st.lists(st.tuples(st.integers(0, 6), st.sampled_from([0, 3]), st.sampled_from([1, 2, 3]), st.booleans()), max_size=5),
 )
-@settings(max_examples=40)
+@settings(max_examples=min(40, settings().max_examples))
 def test_every_row_up_to_the_watermark_is_in_bronze(
     numbers: list[Any], ordered: bool, runs: list[tuple[int, int, int, bool]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

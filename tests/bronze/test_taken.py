@@ -41,7 +41,7 @@ class Log:
 
 
 @given(sizes=st.lists(st.integers(0, 40), max_size=40), most=st.sampled_from([30, 400_000]))
-@settings(max_examples=40)
+@settings(max_examples=min(40, settings().max_examples))
 def test_everything_that_was_taken_stays_taken(sizes: list[int], most: int) -> None:
     """Run after run: nothing is forgotten, nothing else is in it; parts are few, and no part is larger than an entry may be."""
     log, versions, first = Log(), [], 0

