@@ -47,8 +47,19 @@ class FailedAttempt:
 OnRetry: TypeAlias = Callable[[FailedAttempt], None]
 
 
-def retrying(policy: RetryPolicy, *, sleep: Callable[[float], None], on_retry: OnRetry) -> tenacity.Retrying:
-    """Calls a function until it returns, its error is not retryable, or *policy* ends: ``retrying(…)(function, *args)``.
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same call may go well a little later."""
+    return isinstance(error, MedallionError) and error.retryable
+
+
+def retrying(
+    policy: RetryPolicy,
+    *,
+    sleep: Callable[[float], None],
+    on_retry: OnRetry,
+    passes: Callable[[BaseException], bool] = is_retryable,
+) -> tenacity.Retrying:
+    """Calls a function until it returns, its error is none that *passes*, or *policy* ends: ``retrying(…)(function, *args)``.
 
     Raises the last error itself; StoppedEarly where a host asks for more patience than ``retry_after_cap``.
     Holds no state between calls of different threads.
@@ -57,7 +68,7 @@ def retrying(policy: RetryPolicy, *, sleep: Callable[[float], None], on_retry: O
         sleep=sleep,
         stop=tenacity.stop_after_attempt(policy.attempts),
         wait=_Wait(policy),
-        retry=tenacity.retry_if_exception(_is_retryable),
+        retry=tenacity.retry_if_exception(passes),
         before_sleep=_telling(on_retry),
         reraise=True,
     )
@@ -72,7 +83,7 @@ def async_retrying(policy: RetryPolicy, *, sleep: Callable[[float], Awaitable[No
         sleep=sleep,
         stop=tenacity.stop_after_attempt(policy.attempts),
         wait=_Wait(policy),
-        retry=tenacity.retry_if_exception(_is_retryable),
+        retry=tenacity.retry_if_exception(is_retryable),
         before_sleep=_telling(on_retry),
         reraise=True,
     )
@@ -95,10 +106,6 @@ def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
     except (ValueError, TypeError, IndexError):
         return None
     return max(asked, SMALLEST_WAIT)
-
-
-def _is_retryable(error: BaseException) -> bool:
-    return isinstance(error, MedallionError) and error.retryable
 
 
 class _Wait(tenacity.wait.wait_base):

@@ -20,6 +20,7 @@ from medallion.config.pipeline import Pipeline
 from medallion.config.silver import DELETED_AT, Entity
 from medallion.errors import MedallionError, StateError, TerminatedError
 from medallion.events import BatchApplied, Listener, Noticed
+from medallion.policy.retry import FailedAttempt, RetryPolicy, is_retryable, retrying
 from medallion.silver import applied
 from medallion.silver.agenda import Planned, begin, go_on, leave, plan, rows_after
 from medallion.silver.ahead import Ahead
@@ -175,9 +176,9 @@ _PASSING = re.compile(
 )
 """How Spark says that a Python of its own was not up in ten seconds, which no setting changes: a busy machine, and not our data. And how
 Delta says that somebody else committed, or made the table: most often we did, by a request whose answer was lost."""
-_TRIES = 6
-"""How often a query is started in all where that happens, or a store was away. Its batches are idempotent, and what its checkpoint holds
-stands."""
+_PATIENCE = RetryPolicy(attempts=6)
+"""How often a query is started in all where that happens, or a store was away, with pauses. Its batches are idempotent, and what its
+checkpoint holds stands."""
 
 _registering = threading.Lock()
 """Each stream keeps the registration that it was loaded from. Spark changes the environment of one while it sends it to tasks: of two
@@ -190,20 +191,25 @@ def _run(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any
     Its errors arrive as the typed errors that they are.
     """
     again = 0
+
+    def failed(_: FailedAttempt) -> None:
+        nonlocal again
+        again += 1
+        stop.check()
+
     for number, part in enumerate(queries(planned, spark.version)):
         if number and not batch.heard and batch.load_pattern == "full":  # called in another process, which ended with its query
             last = applied.newest(tables(spark, target=batch.target, state=batch.state).applied)
             if last is not None and last.attempt == batch.attempt:
                 batch = replace(batch, newest=applied.snapshot_of(last))
-        for left in reversed(range(_TRIES)):
-            try:
-                _query(spark, batch, part, checkpoint=checkpoint, stop=stop)
-                break
-            except MedallionError as error:
-                if left == 0 or not (error.retryable or _PASSING.search(error.sentence)):
-                    raise
-                again += 1
+        retrying(_PATIENCE, sleep=batch.clock.sleep, on_retry=failed, passes=_passes)(
+            _query, spark, batch, part, checkpoint=checkpoint, stop=stop
+        )
     return again
+
+
+def _passes(error: BaseException) -> bool:
+    return is_retryable(error) or (isinstance(error, MedallionError) and _PASSING.search(error.sentence) is not None)
 
 
 def _query(spark: SparkSession, batch: MicroBatch, planned: Sequence[dict[str, Any]], *, checkpoint: str, stop: StopFlag) -> None:

@@ -106,7 +106,7 @@ def promote(lake: Lake, told: dict[str, Any], chance: random.Random, monkeypatch
 def test_any_table_is_what_the_oracle_makes_of_its_log(
     spark: SparkSession, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some runs are promoted together, one brings a new column, snapshots replace each other and come late; a replay changes nothing."""
+    """Some runs are promoted together, one brings a column, rules change, snapshots replace each other and come late; some are replayed."""
     chance = random.Random(seed)
     lake = Lake(spark, tmp_path, chance.choice(PATTERNS))
     columns, date, grows = dict(COLUMNS), 1, chance.randrange(6)
@@ -118,6 +118,8 @@ def test_any_table_is_what_the_oracle_makes_of_its_log(
             lake.bronze.evolve(columns)
         date = max(1, date + (chance.choice((-1, 0, 0, 1, 1, 1, 1)) if lake.bronze.load_pattern == "full" else 1))
         lake.bronze.run(*[rows(chance, columns) for _ in range(chance.randint(1, 3))], logical=day(date))
+        if chance.random() < 0.2:
+            told = {**told, "expectations": chance.choice(ASKS_FOR["expectations"]) or []}
         if chance.random() < 0.6:
             promote(lake, told, chance, monkeypatch)
     promote(lake, told, chance, monkeypatch)

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from medallion.errors import ChecksumError, MedallionError, StorageUnavailable
+from medallion.errors import ChecksumError, MedallionError, StorageUnavailable, TerminatedError
 from medallion.silver import promote
 from medallion.spark import failure
+from medallion.stop import StopFlag
+from medallion.testing.clock import FakeClock
 
 LATE = (
     "[STREAM_FAILED] Query terminated with exception: Python worker failed to connect back.",
@@ -26,7 +28,9 @@ AWAY = (
 )
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *ends: MedallionError | None) -> list[Any]:
+def run(
+    monkeypatch: pytest.MonkeyPatch, *ends: MedallionError | None, clock: FakeClock | None = None, stop: StopFlag | None = None
+) -> list[Any]:
     """The queries that were started for two planned batches on Spark 4.1, the first of which end so."""
     started: list[Any] = []
     left = list(ends)
@@ -38,10 +42,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *ends: MedallionError | None) -> list[A
             raise error
 
     monkeypatch.setattr(promote, "_query", query)
-    batch: Any = SimpleNamespace(load_pattern="cdc", heard=[])
+    batch: Any = SimpleNamespace(load_pattern="cdc", heard=[], clock=clock or FakeClock())
     session: Any = SimpleNamespace(version="4.1.4")
-    stop: Any = None
-    promote._run(session, batch, [{"version": 1}, {"version": 2}], checkpoint="", stop=stop)
+    promote._run(session, batch, [{"version": 1}, {"version": 2}], checkpoint="", stop=stop or StopFlag())
     return started
 
 
@@ -63,6 +66,17 @@ def test_a_machine_that_stays_busy_fails(monkeypatch: pytest.MonkeyPatch) -> Non
     """The sixth time is the last, and Spark's sentence is what is said."""
     with pytest.raises(MedallionError, match="to connect back"):
         run(monkeypatch, *[failure(LATE[0], "advice")] * 6)
+
+
+def test_between_two_tries_there_is_a_pause_that_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is away for some seconds is not asked six times at once; SIGTERM ends it."""
+    clock, stop = FakeClock(), StopFlag()
+    run(monkeypatch, *[failure(AWAY[0], "advice")] * 5, clock=clock)
+    assert [0 <= pause <= longest for pause, longest in zip(clock.sleeps, (0.5, 1, 2, 4, 8), strict=True)] == [True] * 5
+    stop.request()
+    with pytest.raises(TerminatedError):
+        run(monkeypatch, failure(AWAY[0], "advice"), clock=clock, stop=stop)
+    assert len(clock.sleeps) == 5
 
 
 def test_other_errors_are_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
