@@ -20,7 +20,7 @@ from medallion.config.silver import DELETED_AT, Entity
 from medallion.config.values import parse_instant
 from medallion.errors import FencedError, SnapshotError
 from medallion.failpoint import failpoint
-from medallion.silver import applied
+from medallion.silver import applied, evolve
 from medallion.silver.ahead import Ahead
 from medallion.silver.counted import Counted
 from medallion.silver.earlier import counting, deliveries, left_by, logical_time
@@ -201,6 +201,8 @@ class MicroBatch:
             by_sequence=self._by_sequence,
             ahead=self.ahead,
         )
+        if self.heard or self.replay or self.table_id is not None:  # else there is no table, or one that this very batch has made
+            evolve.widen(taken.events, work, self.entity)
         if self.entity.model == "periodic_snapshot":
             return periodic.apply(taken.events, work, self.entity, self._slice(delivery)), taken
         if delivery.snapshot is not None:
@@ -233,7 +235,8 @@ class MicroBatch:
         """What the table had of some keys before the snapshots of this logical time."""
         told = counting(deliveries(landed, self.load_pattern, delivery.last_version))
         earlier = [one for one in told if logical_time(one) < logical_time(delivery)]
-        return left_by(earlier, wanted, landed, self.entity, applied.ruled(work.applied))
+        newest = max((placed.chunk.schema_id for placed in delivery.chunks), default=-1)
+        return left_by(earlier, wanted, landed, self.entity, applied.ruled(work.applied), schema_id=newest)
 
     def _last_snapshot(self) -> applied.Snapshot | None:
         """The newest snapshot that is in the table, of this promotion or of one before."""

@@ -58,9 +58,12 @@ def chunks_of(told: Sequence[Delivery]) -> list[Placed]:
     return list({(placed.version, placed.chunk.ordinal): placed for delivery in told for placed in delivery.chunks}.values())
 
 
-def known(landed: Landed, chunks: Sequence[Placed], entity: Entity, ruled: Sequence[Ruled]) -> DataFrame:
-    """All rows of some chunks, marked as the promotions marked them that took them: by the rules of *ruled*, the newest last."""
-    rows = normalized(landed.rows(chunks), entity.normalize)
+def known(landed: Landed, chunks: Sequence[Placed], entity: Entity, ruled: Sequence[Ruled], *, schema_id: int = -1) -> DataFrame:
+    """All rows of some chunks, marked as the promotions marked them that took them: by the rules of *ruled*, the newest last.
+
+    They have the columns of *schema_id*, where that is newer than theirs.
+    """
+    rows = normalized(landed.rows(chunks, schema_id=schema_id), entity.normalize)
     require_columns(rows, entity)
     return marked(rows, entity, _refused(ruled))
 
@@ -80,18 +83,21 @@ def _refused(ruled: Sequence[Ruled]) -> Refused:
     return Refused(quarantined_by=F.when(~passed, quarantined_by), dropped_by=F.when(~passed, dropped_by))
 
 
-def left_by(told: Sequence[Delivery], wanted: DataFrame, landed: Landed, entity: Entity, ruled: Sequence[Ruled]) -> DataFrame | None:
+def left_by(
+    told: Sequence[Delivery], wanted: DataFrame, landed: Landed, entity: Entity, ruled: Sequence[Ruled], *, schema_id: int
+) -> DataFrame | None:
     """What the snapshots *told*, which count, left of the *wanted* keys: events, one a key that had a row, at the snapshot that it is of.
 
-    A key keeps its row where rows of it were set aside, and under ``deletes: ignore`` where a snapshot lacks it. None: there is no row.
+    They have the columns of the schema *schema_id*. A key keeps its row where rows of it were set aside, and under ``deletes: ignore``
+    where a snapshot lacks it. None: there is no row.
     """
     rows: DataFrame | None = None
     if wanted.isEmpty():
         return None
     for rest, part in ((told[:-1], told[-1:]), ([], told[:-1])):  # the last of them has nearly every key
         if chunks_of(part):
-            found, wanted = _left_by(part, wanted, landed, entity, ruled)
-            rows = found if rows is None else rows.unionByName(found, allowMissingColumns=True)
+            found, wanted = _left_by(part, wanted, landed, entity, ruled, schema_id)
+            rows = found if rows is None else rows.unionByName(found)
             if not rest or wanted.isEmpty():
                 break
         elif entity.deletes != "ignore":  # an empty snapshot: no key was left
@@ -100,12 +106,12 @@ def left_by(told: Sequence[Delivery], wanted: DataFrame, landed: Landed, entity:
 
 
 def _left_by(
-    part: Sequence[Delivery], wanted: DataFrame, landed: Landed, entity: Entity, ruled: Sequence[Ruled]
+    part: Sequence[Delivery], wanted: DataFrame, landed: Landed, entity: Entity, ruled: Sequence[Ruled], schema_id: int
 ) -> tuple[DataFrame, DataFrame]:
     """What they left of the keys, and the keys of which they say nothing."""
     keys = list(entity.keys)
     places = F.broadcast(landed.spark.createDataFrame(_places(part)))
-    rows = known(landed, chunks_of(part), entity, ruled).join(wanted, keys, "left_semi")
+    rows = known(landed, chunks_of(part), entity, ruled, schema_id=schema_id).join(wanted, keys, "left_semi")
     by_snapshot = rows.join(places, POSITION[0]).groupBy(*[col(name) for name in keys], _BACK)
     said = by_snapshot.agg(F.max(col(REASON).isNull()).alias(_PASSES))
     if entity.deletes != "ignore":  # as far back as each has the key: where one lacks it, it was gone

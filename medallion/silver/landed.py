@@ -15,7 +15,8 @@ from medallion.bronze.entry import Chunk, ChunkEntry, Format, RunCompleted, Sche
 from medallion.bronze.log import Stored, newest, read
 from medallion.errors import ChainError, ChecksumError
 from medallion.layout import entry_name, literal, quoted
-from medallion.schema import parse_type
+from medallion.schema import STRING, parse_type
+from medallion.silver.kinds import as_type
 from medallion.silver.source import comes_by_itself, delivers_run
 
 if TYPE_CHECKING:
@@ -171,27 +172,26 @@ class Landed:
             raise ChainError(f"{self.root}/{entry_name(schema_id)} is no schema entry, though a chunk names it as its schema")
         return dict(entry.columns)
 
-    def rows(self, chunks: Sequence[Placed], *, positions: bool = True) -> DataFrame:
-        """The rows of *chunks* by the newest of their schemas, with ``_rescued`` and position (``__version``, ``__chunk``, ``__row``).
+    def rows(self, chunks: Sequence[Placed], *, positions: bool = True, schema_id: int = -1) -> DataFrame:
+        """The rows of *chunks* by the newest of their schemas and *schema_id*, with ``_rescued`` and position.
 
-        Without *positions* they have the last of these alone, which takes a third of the time to read a file less.
-        Older files lack columns (null) or have narrower types, which widen without loss. A file that is missing or is none
+        That is ``__version``, ``__chunk``, ``__row``; without *positions* the last of these alone, which takes a third of the time to read
+        a file less. Older files lack columns (null) or have narrower types, which widen without loss. A file that is missing or is none
         of its format fails the job; nothing is skipped.
         """
         alike: dict[tuple[int, Format], list[Placed]] = {}
         for placed in chunks:
             alike.setdefault((placed.chunk.schema_id, placed.chunk.file.format), []).append(placed)
-        schemas = {schema_id: self.columns(schema_id) for schema_id, _ in alike}
-        wanted = schemas[max(schemas)] | {"_rescued": "string"}
+        newest = max(schema_id, *[of for of, _ in alike])
+        schemas = {of: self.columns(of) for of in {newest, *[of for of, _ in alike]}}
+        wanted = {name: parse_type(kind) for name, kind in schemas[newest].items()} | {"_rescued": STRING}
         whole: DataFrame | None = None
-        for (schema_id, format_), group in alike.items():
-            written = schemas[schema_id] | {"_rescued": "string"}
-            kinds = {name: parse_type(kind) for name, kind in schemas[schema_id].items()}
+        for (of, format_), group in alike.items():
+            kinds = {name: parse_type(kind) for name, kind in schemas[of].items()}
+            written = kinds | {"_rescued": STRING}
             files = executors.landed(self.spark, [self.path(placed) for placed in group], kinds, format_)
             columns = [
-                (F.col(quoted(name)).try_cast(kind) if written[name] != kind else F.col(quoted(name))).alias(name)
-                if name in written
-                else F.lit(None).cast(kind).alias(name)
+                (as_type(F.col(quoted(name)), written[name], kind) if name in written else F.lit(None).cast(str(kind))).alias(name)
                 for name, kind in wanted.items()
             ]
             frame = files.select(*columns, F.col("_row").alias("__row"), F.col(executors.FILE).alias("__file"))

@@ -19,6 +19,7 @@ from medallion.errors import ChangedTableError, ConfigError, Problem
 from medallion.layout import literal, quoted
 from medallion.silver.commits import MAINTENANCE
 from medallion.silver.home import is_name
+from medallion.silver.kinds import spelled
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -126,7 +127,7 @@ class DeltaTable:
             )
         added = [field for field in schema.fields if field.name not in known]
         if added:
-            columns = ", ".join(f"{quoted(field.name)} {field.dataType.simpleString()}" for field in added)
+            columns = ", ".join(f"{quoted(field.name)} {spelled(field.dataType)}" for field in added)
             self.spark.sql(f"ALTER TABLE {self.name} ADD COLUMNS ({columns})")
         return StructType([*there.schema.fields, *added])
 
@@ -151,6 +152,15 @@ class DeltaTable:
     def become(self, rows: DataFrame) -> None:
         """The table is *rows*, with their columns and in its layout, whatever it was before: by one commit, or not at all."""
         self._create(rows, unless_there=False, replaces=True)
+
+    def rewrite(self, rows: DataFrame) -> None:
+        """The table is *rows*, of its own columns in other types, by one commit; its id, its partitions and its properties stay."""
+        parts = self.spark.sql(f"DESCRIBE DETAIL {self.name}").collect()[0]["partitionColumns"]
+        writer = rows.write.format("delta").mode("overwrite").options(overwriteSchema="true").partitionBy(*parts)
+        if is_name(self.path):
+            writer.saveAsTable(self.path)
+        else:
+            writer.save(self.path)
 
     def _create(self, rows: DataFrame, *, unless_there: bool, replaces: bool = False) -> None:
         """The table is there, in its layout; the schema of its catalog is made if it is missing."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from medallion.bronze.arrow import arrow_type
 from medallion.bronze.entry import (
     GENESIS,
     Asked,
@@ -28,15 +29,7 @@ from medallion.bronze.entry import (
     seal,
 )
 from medallion.layout import BronzeLayout
-
-_ARROW = {
-    "boolean": pa.bool_(),
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "string": pa.string(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
+from medallion.schema import parse_type
 
 
 @dataclass
@@ -154,7 +147,7 @@ class BronzeTable:
         return self.version
 
     def _chunk(self, rows: Sequence[Mapping[str, Any]] | pa.Table, run_id: str) -> Chunk:
-        fields = [(name, _ARROW[kind]) for name, kind in self.columns.items()]
+        fields = [(name, arrow_type(parse_type(kind))) for name, kind in self.columns.items()]
         schema = pa.schema([*fields, ("_rescued", pa.string()), ("_row", pa.int64())])
         if isinstance(rows, pa.Table):
             table = rows.append_column("_rescued", pa.nulls(len(rows), pa.string())).append_column("_row", pa.array(range(len(rows))))

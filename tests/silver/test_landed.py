@@ -55,3 +55,28 @@ def test_a_file_that_comes_later_is_seen(spark: SparkSession, tmp_path: Path) ->
     assert (there.exists("1.json"), there.exists("2.json")) == (True, False)
     (folder / "2.json").write_text("{}")
     assert there.exists("2.json")
+
+
+def test_parts_that_came_later_are_null_before_and_what_had_parts_becomes_its_json(spark: SparkSession, tmp_path: Path) -> None:
+    """Of objects within objects and in lists, too; names may be such as SQL would not like."""
+    lake = Lake(spark, tmp_path)
+    lake.bronze.columns = {
+        "id": "bigint",
+        "o": "struct<a:bigint>",
+        "l": "array<struct<`x-1`:bigint>>",
+        "j": "struct<n:bigint>",
+        "n": "bigint",
+    }
+    lake.bronze.run([{"id": 1, "o": {"a": 1}, "l": [{"x-1": 1}, None], "j": {"n": 5}, "n": 7}, {"id": 2}])
+    lake.bronze.evolve(
+        {"id": "bigint", "o": "struct<a:string,b:bigint>", "l": "array<struct<`x-1`:bigint,y:string>>", "j": "string", "n": "string"}
+    )
+    lake.bronze.run([{"id": 3, "o": {"a": "x", "b": 2}, "l": [{"x-1": 2, "y": "z"}], "j": "text", "n": "n"}])
+    there = Landed(spark=spark, root=str(lake.bronze.folder))
+    placed = there.rows(there.deliver(0, there.newest(), prev_sha256="").chunks)
+    found = {one["id"]: one.asDict(recursive=True) for one in placed.select("id", "o", "l", "j", "n").collect()}
+    assert found == {
+        1: {"id": 1, "o": {"a": "1", "b": None}, "l": [{"x-1": 1, "y": None}, None], "j": '{"n":5}', "n": "7"},
+        2: {"id": 2, "o": None, "l": None, "j": None, "n": None},
+        3: {"id": 3, "o": {"a": "x", "b": 2}, "l": [{"x-1": 2, "y": "z"}], "j": "text", "n": "n"},
+    }
