@@ -20,6 +20,7 @@ from medallion.layout import literal, quoted
 from medallion.silver.commits import MAINTENANCE
 from medallion.silver.home import is_name
 from medallion.silver.kinds import spelled
+from medallion.spark import is_classic
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -84,8 +85,13 @@ class DeltaTable:
 
     def frame(self) -> DataFrame | None:
         """The table's rows as they stand now; None where there is no table."""
+        reader = self.spark.read
+        if not is_classic(self.spark):
+            # A server of Connect remembers plans by how a client spells them, numbers included, and each batch counts from zero in a
+            # process of its own: so it would be given the columns that the table had for the batch before.
+            reader = reader.option("read", uuid.uuid4().hex)
         try:
-            frame = self.spark.table(self.path) if is_name(self.path) else self.spark.read.format("delta").load(self.path)
+            frame = reader.table(self.path) if is_name(self.path) else reader.format("delta").load(self.path)
             _ = frame.schema
         except AnalysisException as error:
             if error.getCondition() in _MISSING or "is not a Delta table" in str(error):
