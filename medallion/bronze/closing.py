@@ -27,7 +27,7 @@ def repeated(opened: Opened, *, content: str | None, schema_id: int | None, chan
     before = opened.state.last_completed
     if before is None or content is None or content != before.content_sha256 or schema_id != before.schema_id or changed:
         return None
-    if before.newest_logical_date is not None or parse_instant(opened.started.logical_date) < parse_instant(before.logical_date):
+    if before.newest_logical_date is not None or _newer(before, opened.started.logical_date) is not None:
         return None
     return before.same_as or before.run_id
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from medallion.bronze.widen import joined
+from medallion.bronze.typed import widens
 from medallion.config.silver import Entity
 from medallion.schema import Type, parse_type
 from medallion.silver.events import MARKS, col
 from medallion.silver.kinds import as_type, spelled
 from medallion.silver.models.tables import Tables
-from medallion.silver.publish import DeltaTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -25,22 +24,26 @@ def widen(events: DataFrame, tables: Tables, entity: Entity) -> None:
     """
     bound = {*entity.keys, *entity.sequence_by}
     wanted = {field.name: spelled(field.dataType) for field in events.schema.fields if field.name not in bound and field.name not in MARKS}
-    _fit(tables.journal, wanted)
-    _fit(tables.target, {entity.rename.get(name, name): kind for name, kind in wanted.items()})
-
-
-def _fit(table: DeltaTable, wanted: Mapping[str, str]) -> None:
-    there = table.frame()
-    if there is None:
+    there = tables.target.frame()
+    shown = {entity.rename.get(name, name): kind for name, kind in wanted.items()}
+    narrow = None if there is None else _narrow(there, shown)
+    if narrow == {}:  # so is the journal, which becomes wider before
         return
-    wider = {
-        field.name: kinds
-        for field in there.schema.fields
-        if field.name in wanted and (kinds := _wider(spelled(field.dataType), wanted[field.name])) is not None
-    }
-    if wider:
-        columns = [as_type(col(name), *wider[name]).alias(name) if name in wider else col(name) for name in there.columns]
-        table.rewrite(there.select(*columns))
+    kept = tables.journal.frame()
+    if kept is not None and (behind := _narrow(kept, wanted)):
+        tables.journal.rewrite(_widened(kept, behind))
+    if there is not None and narrow:
+        tables.target.rewrite(_widened(there, narrow))
+
+
+def _narrow(there: DataFrame, wanted: Mapping[str, str]) -> dict[str, tuple[Type, Type]]:
+    """The columns that are to become wider: their type, and the one that holds every value of it."""
+    found = {field.name: _wider(spelled(field.dataType), wanted[field.name]) for field in there.schema.fields if field.name in wanted}
+    return {name: kinds for name, kinds in found.items() if kinds is not None}
+
+
+def _widened(there: DataFrame, narrow: Mapping[str, tuple[Type, Type]]) -> DataFrame:
+    return there.select(*[as_type(name, *narrow[name]).alias(name) if name in narrow else col(name) for name in there.columns])
 
 
 def _wider(old: str, new: str) -> tuple[Type, Type] | None:
@@ -51,4 +54,4 @@ def _wider(old: str, new: str) -> tuple[Type, Type] | None:
         before, after = parse_type(old), parse_type(new)
     except ValueError:  # none that Bronze has: somebody else gave it to the table
         return None
-    return (before, after) if before != after and joined(before, after) == after else None
+    return (before, after) if before != after and widens(before, after) else None

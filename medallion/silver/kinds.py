@@ -1,4 +1,4 @@
-"""Types of columns: how SQL spells them, and a value as one of a type that holds it."""
+"""Types of columns: how SQL spells them, and a column as one of a type that holds its values."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType
 
+from medallion.bronze.typed import widened
 from medallion.layout import quoted
-from medallion.schema import Array, Atom, Struct, Type
+from medallion.schema import Array, Struct, Type
 
 
 def spelled(kind: DataType) -> str:
@@ -19,25 +20,8 @@ def spelled(kind: DataType) -> str:
     return kind.simpleString()
 
 
-def as_type(value: Column, old: Type, new: Type) -> Column:
-    """A value of the type *old* as one of *new*; parts that *old* lacks are null, and what does not fit is.
-
-    What has parts becomes the text of its JSON: that is how such a value lands in a column of text.
-    """
+def as_type(name: str, old: Type, new: Type) -> Column:
+    """A column of the type *old* as the wider *new*: what has parts as it would have landed, of the rest what does not fit is null."""
     if old == new:
-        return value
-    match old, new:
-        case Struct(), Struct():
-            known = dict(old.fields)
-            parts = [
-                (as_type(value.getField(name), known[name], kind) if name in known else F.lit(None).cast(str(kind))).alias(name)
-                for name, kind in new.fields
-            ]
-            return F.when(value.isNotNull(), F.struct(*parts))
-        case Array(), Array():
-            before, after = old.element, new.element
-            return F.transform(value, lambda element: as_type(element, before, after))
-        case ((Struct() | Array()), Atom(name="string")):
-            return F.to_json(value)
-        case _:
-            return value.try_cast(str(new))
+        return F.col(quoted(name))
+    return F.expr(widened(old, new, quoted(name))) if isinstance(old, (Struct, Array)) else F.col(quoted(name)).try_cast(str(new))

@@ -14,7 +14,7 @@ from medallion.bronze import executors
 from medallion.bronze.entry import Chunk, ChunkEntry, Format, RunCompleted, SchemaEntry
 from medallion.bronze.log import Stored, newest, read
 from medallion.errors import ChainError, ChecksumError
-from medallion.layout import entry_name, literal, quoted
+from medallion.layout import entry_name, literal
 from medallion.schema import STRING, parse_type
 from medallion.silver.kinds import as_type
 from medallion.silver.source import comes_by_itself, delivers_run
@@ -191,7 +191,7 @@ class Landed:
             written = kinds | {"_rescued": STRING}
             files = executors.landed(self.spark, [self.path(placed) for placed in group], kinds, format_)
             columns = [
-                (as_type(F.col(quoted(name)), written[name], kind) if name in written else F.lit(None).cast(str(kind))).alias(name)
+                (as_type(name, written[name], kind) if name in written else F.lit(None).cast(str(kind))).alias(name)
                 for name, kind in wanted.items()
             ]
             frame = files.select(*columns, F.col("_row").alias("__row"), F.col(executors.FILE).alias("__file"))

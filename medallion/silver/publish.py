@@ -23,7 +23,7 @@ from medallion.silver.kinds import spelled
 from medallion.spark import is_classic
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
 
 _MISSING = frozenset(
     {"DELTA_TABLE_NOT_FOUND", "DELTA_PATH_DOES_NOT_EXIST", "DELTA_MISSING_DELTA_TABLE", "PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND"}
@@ -162,11 +162,7 @@ class DeltaTable:
     def rewrite(self, rows: DataFrame) -> None:
         """The table is *rows*, of its own columns in other types, by one commit; its id, its partitions and its properties stay."""
         parts = self.spark.sql(f"DESCRIBE DETAIL {self.name}").collect()[0]["partitionColumns"]
-        writer = rows.write.format("delta").mode("overwrite").options(overwriteSchema="true").partitionBy(*parts)
-        if is_name(self.path):
-            writer.saveAsTable(self.path)
-        else:
-            writer.save(self.path)
+        self._save(rows.write.format("delta").mode("overwrite").options(overwriteSchema="true").partitionBy(*parts))
 
     def _create(self, rows: DataFrame, *, unless_there: bool, replaces: bool = False) -> None:
         """The table is there, in its layout; the schema of its catalog is made if it is missing."""
@@ -219,7 +215,9 @@ class DeltaTable:
 
     def append(self, rows: DataFrame) -> None:
         """The rows are in the table, whose columns grow by theirs; the table is made, with its properties, if it is missing."""
-        writer = rows.write.format("delta").mode("append").options(mergeSchema="true", **dict(self.layout.properties))
+        self._save(rows.write.format("delta").mode("append").options(mergeSchema="true", **dict(self.layout.properties)))
+
+    def _save(self, writer: DataFrameWriter) -> None:
         if is_name(self.path):
             writer.saveAsTable(self.path)
         else:

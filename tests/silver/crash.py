@@ -14,8 +14,8 @@ class CrashError(Exception):
 
 
 @contextmanager
-def crash(monkeypatch: pytest.MonkeyPatch, point: str, *modules: ModuleType) -> Iterator[None]:
-    """What is done inside dies at the failpoint *point*, which one of *modules* passes."""
+def dying(monkeypatch: pytest.MonkeyPatch, point: str | None, *modules: ModuleType) -> Iterator[None]:
+    """What is done inside dies at the failpoint *point*, if one of *modules* passes it."""
 
     def dies(name: str) -> None:
         if name == point:
@@ -24,5 +24,11 @@ def crash(monkeypatch: pytest.MonkeyPatch, point: str, *modules: ModuleType) -> 
     with monkeypatch.context() as patched:
         for module in modules:
             patched.setattr(module, "failpoint", dies)
-        with pytest.raises(Exception, match="Crash"):
-            yield
+        yield
+
+
+@contextmanager
+def crash(monkeypatch: pytest.MonkeyPatch, point: str, *modules: ModuleType) -> Iterator[None]:
+    """What is done inside dies at the failpoint *point*, which one of *modules* passes."""
+    with dying(monkeypatch, point, *modules), pytest.raises(Exception, match="Crash"):
+        yield

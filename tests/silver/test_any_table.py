@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crash import CrashError
+from crash import CrashError, dying
 from pydantic import ValidationError
 from test_promote import Lake, day
 from test_rebuild import again
@@ -87,15 +87,8 @@ def rows(chance: random.Random, columns: dict[str, str]) -> list[dict[str, Any]]
 def promote(lake: Lake, told: dict[str, Any], chance: random.Random, monkeypatch: pytest.MonkeyPatch, **how: Any) -> None:
     """All of the log is in the table, in a third of the cases by a second try; a snapshot of an earlier date by a rebuild."""
     point = chance.choice((*POINTS, *[None] * 10))
-
-    def dies(name: str) -> None:
-        if name == point:
-            raise CrashError("Crash")
-
-    with monkeypatch.context() as patched, suppress(MedallionError, CrashError):
-        for module in (batch, intake, current, history, ledger, periodic):
-            patched.setattr(module, "failpoint", dies)
-        if point is not None:
+    if point is not None:
+        with dying(monkeypatch, point, batch, intake, current, history, ledger, periodic), suppress(MedallionError, CrashError):
             lake.promote(told, **how)
     try:
         lake.promote(told, **how)
