@@ -35,12 +35,14 @@ def plan(
 ) -> SchemaPlan:
     """The schema after *seen*: by source field, the types of the values of a new field, or of those that did not fit a known one.
 
-    *declared* columns exist from the start. A column changes its type only where ``type_changes: evolve`` says so, and then only
+    *declared* columns exist from the start; a table that has none takes what comes first, whatever the contract says of new ones: it
+    holds what the table knows against what it does not. A column changes its type only where ``type_changes: evolve`` says so, and then only
     to a wider one. *missing* are columns of which a page has no field.
     """
     columns = dict(current)
     changes, notes = _declare(declared, columns)
     rescued, frozen = set[str](), list[str]()
+    on_new = contract.new_columns if columns else "evolve"
     for name, kinds in seen.items():
         column = landing_name(name, columns)
         if column in columns:
@@ -56,10 +58,10 @@ def plan(
         landed = settled(narrowest(kinds))
         if landed is None:
             continue
-        if contract.new_columns == "evolve":
+        if on_new == "evolve":
             columns[column] = landed
             changes.append(f"{column} {landed}: new{_renamed(name, column)}")
-        elif contract.new_columns == "rescue":
+        elif on_new == "rescue":
             rescued.add(name)
         else:
             frozen.append(f"field {name!r} ({landed}) is not in the table")

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from kept import lost
 
 from medallion.bronze.arrow import RecordReader
 from medallion.bronze.value import decode, instant, text, type_of, types_of
@@ -189,6 +190,19 @@ def test_new_fields_go_to_rescued_by_contract() -> None:
     assert rows(reader("a bigint", new_columns="rescue"), b'{"a":1,"b":[2]}') == [{"a": 1, "_rescued": '{"b":[2]}'}]
 
 
+@pytest.mark.parametrize("contract", ["rescue", "freeze"])
+def test_a_table_without_columns_takes_those_that_come_first(contract: str) -> None:
+    """The contract holds from then on; records that hold nothing are no beginning."""
+    of = reader(new_columns=contract)
+    assert rows(of, b"{}", b'{"a":null}') == [{}, {}]
+    assert rows(of, b'{"a":1,"b":null}', b'{"c":"x"}') == [{"a": 1, "c": None}, {"a": None, "c": "x"}]
+    if contract == "rescue":
+        assert rows(of, b'{"a":2,"b":3}') == [{"a": 2, "c": None, "_rescued": '{"b":3}'}]
+    else:
+        with pytest.raises(QualityError, match="field 'b'"):
+            of.read([b'{"a":2,"b":3}'])
+
+
 @pytest.mark.parametrize(
     ("contract", "record"),
     [
@@ -228,15 +242,23 @@ declarations = st.sampled_from(
 )
 
 
-def whole(row: dict[str, Any]) -> Any:
-    """What a row says, whatever is a column and whatever was rescued."""
-    return json.loads(row["_rescued"]) if row["_rescued"] else {}
+@given(pages=st.lists(records, min_size=1, max_size=3), ddl=declarations, contract=st.sampled_from(["evolve", "rescue"]), again=st.booleans())
+@example(pages=[[{"a": 3.804179417539719e16}]], ddl="a bigint", contract="rescue", again=False)
+def test_nothing_that_a_record_said_is_lost(pages: list[list[dict[str, Any]]], ddl: str, contract: str, again: bool) -> None:
+    """Each value stands in its column as it was or in ``_rescued`` as it was, whatever came before it, in this process or another."""
+    of = reader(ddl, new_columns=contract, type_changes=contract)
+    for page in pages:
+        lines = [json.dumps(record).encode() for record in page]
+        table = of.read(lines).table.to_pylist()
+        assert len(table) == len(lines)
+        assert [lost(line, of.columns, row) for line, row in zip(lines, table, strict=True)] == [[]] * len(lines)
+        of = RecordReader(contract=of.contract, columns=of.columns) if again else of
 
 
 @given(data=records, ddl=declarations, evolve=st.booleans())
 @example(data=[{"a": 2**53 + 1}, {"a": 0.5}], ddl="a double", evolve=False)
 def test_reading_at_once_or_one_by_one_gives_the_same(data: list[dict[str, Any]], ddl: str, evolve: bool) -> None:
-    """With the schema they lead to, records give the same rows in one block as each alone; every value is in its column or rescued."""
+    """With the schema they lead to, records give the same rows in one block as each alone."""
     lines = [json.dumps(record).encode() for record in data]
     first = reader(ddl, type_changes="evolve" if evolve else "rescue")
     settled = first.read(lines)

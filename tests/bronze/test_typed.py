@@ -73,6 +73,16 @@ def test_new_columns_go_by_contract() -> None:
     assert shape(fields, {}, {"id": BIGINT}, SchemaContract(new_columns="freeze")).plan.frozen
 
 
+@pytest.mark.parametrize("contract", ["rescue", "freeze"])
+def test_a_table_without_columns_takes_those_that_come_first(contract: str) -> None:
+    """The contract is about what the table does not know, not about how it begins; declared columns are a beginning."""
+    fields = [("id", "long"), ("extra", "string")]
+    of = SchemaContract(new_columns=contract)  # type: ignore[arg-type]
+    first = shape(fields, {}, {}, of)
+    assert (first.plan.columns, first.plan.frozen) == ({"id": BIGINT, "extra": STRING}, ())
+    assert shape(fields, {"id": BIGINT}, {}, of).plan.columns == {"id": BIGINT}
+
+
 def test_changed_types_go_by_contract() -> None:
     """A type that the column does not hold widens it, is refused, or only the values that fit stay."""
     fields, current = [("id", "double")], {"id": BIGINT}
