@@ -36,8 +36,8 @@ def plan(
     """The schema after *seen*: by source field, the types of the values of a new field, or of those that did not fit a known one.
 
     *declared* columns exist from the start; a table that has none takes what comes first, whatever the contract says of new ones: it
-    holds what the table knows against what it does not. A column changes its type only where ``type_changes: evolve`` says so, and then only
-    to a wider one. *missing* are columns of which a page has no field.
+    holds what the table knows against what it does not. A column changes its type only where ``type_changes: evolve`` says so, and then
+    only to a wider one. *missing* are columns of which a page has no field.
     """
     columns = dict(current)
     changes, notes = _declare(declared, columns)

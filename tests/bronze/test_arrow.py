@@ -242,9 +242,11 @@ declarations = st.sampled_from(
 )
 
 
-@given(pages=st.lists(records, min_size=1, max_size=3), ddl=declarations, contract=st.sampled_from(["evolve", "rescue"]), again=st.booleans())
+@given(
+    pages=st.lists(records, min_size=1, max_size=3), ddl=declarations, contract=st.sampled_from(["evolve", "rescue"]), again=st.booleans()
+)
 @example(pages=[[{"a": 3.804179417539719e16}]], ddl="a bigint", contract="rescue", again=False)
-def test_nothing_that_a_record_said_is_lost(pages: list[list[dict[str, Any]]], ddl: str, contract: str, again: bool) -> None:
+def test_nothing_of_a_record_is_lost(pages: list[list[dict[str, Any]]], ddl: str, contract: str, again: bool) -> None:
     """Each value stands in its column as it was or in ``_rescued`` as it was, whatever came before it, in this process or another."""
     of = reader(ddl, new_columns=contract, type_changes=contract)
     for page in pages:
