@@ -54,8 +54,8 @@ test-all: setup connect .venv/.jars ## every test, two at a time; takes an hour
 	$(PYTHON) -m pytest -n auto --dist worksteal -m "$(WITHOUT_JAVA)" $(ARGS) $(OR_NONE)
 	$(WITH_JAVA) $(PYTHON) -m pytest -n 2 --dist loadfile -m "not ($(WITHOUT_JAVA))" $(ARGS)
 
-test-slow: setup .venv/.jars ## the models on 5,000 histories each, and ten tables by chance (HISTORIES=n, LAKES=n for other numbers)
-	$(WITH_JAVA) MEDALLION_HISTORIES="$(or $(HISTORIES),5000)" MEDALLION_LAKES="$(or $(LAKES),10)" $(PYTHON) -m pytest -n 2 --dist worksteal $(addprefix tests/silver/test_,models.py ledger.py snapshots.py any_table.py) $(ARGS)
+test-slow: setup .venv/.jars ## the models on 5,000 histories each, ten tables and 1,000 series of runs by chance (HISTORIES, LAKES, RUNS for other numbers)
+	$(WITH_JAVA) MEDALLION_HISTORIES="$(or $(HISTORIES),5000)" MEDALLION_LAKES="$(or $(LAKES),10)" MEDALLION_RUNS="$(or $(RUNS),1000)" $(PYTHON) -m pytest -n 2 --dist worksteal $(addprefix tests/silver/test_,models.py ledger.py snapshots.py any_table.py) tests/bronze/test_any_run.py $(ARGS)
 
 test-connect: setup connect .venv/.jars ## the Spark tests that are not about the JVM, by a client of Spark Connect
 	$(WITH_JAVA) MEDALLION_SPARK_API=connect .venv-connect/bin/python -m pytest -n 2 --dist loadfile -m "spark and not jvm" $(ARGS)

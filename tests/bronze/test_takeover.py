@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from bronze_fakes import LAYOUT, Lake, MemoryFileSystem, Rows, row, source
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -21,7 +20,6 @@ from medallion.bronze.opening import ExtractOptions, Opened, open_run
 from medallion.bronze.state import open_state
 from medallion.bronze.writer import this_process
 from medallion.config.platform import Bronze
-from medallion.config.values import parse_instant
 from medallion.errors import AlreadyExistsError, BusyError, FencedError, MedallionError, SourceUnavailable, StorageUnavailable
 from medallion.source.protocol import DONE
 from medallion.testing.clock import FakeClock
@@ -166,40 +164,6 @@ class Log(RuleBasedStateMachine):
 
 Log.TestCase.settings = settings(stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
 test_attempts_at_one_table = Log.TestCase
-
-
-@given(
-    minutes=st.lists(st.integers(0, 30), min_size=1, max_size=14),
-    later=st.lists(st.integers(0, 60), max_size=6),
-    size=st.integers(1, 4),
-    stops=st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=3),
-    in_order=st.booleans(),
-)
-def test_every_row_at_or_before_the_watermark_is_in_bronze(
-    minutes: list[int], later: list[int], size: int, stops: list[tuple[int, bool]], in_order: bool
-) -> None:
-    """Rows in any order, runs that break anywhere, a configuration that changes in between: the watermark is never ahead of the data."""
-    with tempfile.TemporaryDirectory() as folder:
-        lake = Lake.in_memory(Path(folder))
-        lake.bronze = lake.bronze.model_copy(update={"max_rows_per_file": 2})
-        incremental = {"sorted": in_order}
-        data = [row(number, at=at) for number, at in enumerate(sorted(minutes) if in_order else minutes)]
-        endpoint = "/a"
-        for fail_at, change in [*stops, (99, False)]:
-            of = source(incremental=incremental, endpoint=endpoint)
-            rows = Rows(data, size=size, error=SourceUnavailable("down"), fail_at=fail_at)
-            try:
-                lake.extract(rows, of)
-            except SourceUnavailable:
-                endpoint += "x" if change else ""
-            state = open_state(LogReader(lake.fs, LAYOUT))
-            if state.watermark is not None:
-                mark = parse_instant(state.watermark)
-                assert {one["id"] for one in data if parse_instant(one["at"]) <= mark} <= set(lake.ids())
-        assert set(lake.ids()) == {one["id"] for one in data}
-        newer = [row(100 + number, at=31 + at) for number, at in enumerate(sorted(later) if in_order else later)]
-        lake.extract(Rows(data + newer, size=size), source(incremental=incremental, endpoint=endpoint))
-        assert set(lake.ids()) == {one["id"] for one in data + newer}
 
 
 @pytest.fixture

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing, suppress
+from dataclasses import replace
+from itertools import chain, count, islice, repeat
 from typing import Any
 
 import pytest
-from asking import Asking, rows
+from asking import ALL, Asking, rows
+from hypothesis import given
+from hypothesis import strategies as st
 
-from medallion.errors import PaginationError
+from medallion.errors import PaginationError, SourceUnavailable
 from medallion.source.protocol import DONE
-from medallion.testing.server import Reply, Seen, json_reply, serve
+from medallion.testing.server import Reply, Seen, json_reply, serve, throttled
 
 ROWS, SIZE = rows(11), 3
 
@@ -106,3 +111,40 @@ def test_a_new_cursor_for_the_same_page_is_a_circle_too(way: dict[str, Any]) -> 
     with serve(always_new) as server:
         assert isinstance(Asking(server.url).fail(**way, pagination=CURSOR), PaginationError)
         assert len(server.seen) < 20
+
+
+TROUBLE = {
+    "500": Reply(status=500),
+    "503": Reply(status=503, headers=(("Retry-After", "2"),)),
+    "429": throttled("1"),
+    "hang up": Reply(hang_up=True),
+    "cut": replace(json_reply({"data": [{"id": 99}], "more": False}), cut_at=9),
+}
+WAYS: list[dict[str, Any]] = [{"async": False}, {"concurrency": 1}, {"concurrency": 3}, {"concurrency": "auto"}]
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    way=st.sampled_from(WAYS),
+    trouble=st.dictionaries(st.integers(0, 15), st.sampled_from(sorted(TROUBLE)), max_size=5),
+    stops=st.lists(st.integers(0, 3), max_size=3),
+)
+def test_however_often_it_is_stopped_every_record_comes_once(
+    kind: dict[str, Any], way: dict[str, Any], trouble: dict[int, str], stops: list[int]
+) -> None:
+    """Stopped behind any page, or by an API that is away, whatever its pagination: who goes on from the last page gets the rest."""
+    asked = count()
+    got: list[int] = []
+    position: dict[str, Any] | None = None
+    with serve(lambda seen: answer(seen) if (name := trouble.get(next(asked))) is None else TROUBLE[name]) as server:
+        for stop in chain(stops, repeat(99)):
+            if position == DONE:
+                break
+            with (
+                suppress(SourceUnavailable),
+                closing(Asking(server.url).open(**kind, **way).pages([replace(ALL, position=position)])) as pages,
+            ):
+                for page in islice(pages, stop):
+                    got += [json.loads(record)["id"] for record in page.records]
+                    position = json.loads(json.dumps(page.next))
+    assert got == [row["id"] for row in ROWS]
