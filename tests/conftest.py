@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-settings.register_profile("fast", settings.get_profile("default"), max_examples=20)
+settings.register_profile("fast", settings.get_profile("default"), max_examples=10)
 settings.load_profile("default")
 
 os.environ.update(drivers())

@@ -16,6 +16,8 @@ REFUSED = {"_jvm", "_jsc", "_jdf", "_jsparkSession", "sparkContext", "SparkConte
 
 def uses(source: str) -> Iterator[str]:
     """What of :data:`REFUSED` a module's code speaks of, and whether it sets the session's configuration."""
+    if not any(name in source for name in (*REFUSED, "conf.")):  # most modules need not be taken apart
+        return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute):
             if node.attr in REFUSED:

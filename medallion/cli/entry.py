@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import cast
 
 import typer
+from typer.core import TyperGroup
 
 from medallion.cli.commands import app
 from medallion.cli.terminal import Terminal
@@ -36,8 +38,7 @@ def main(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
     terminal.debug = "--debug" in arguments
     try:
         wanted = [word for word in arguments if word != "--debug"]
-        command = typer.main.get_command(app)  # called by itself a Typer changes sys.excepthook, which is the process's and not ours
-        status = command.main(wanted, prog_name="medallion", standalone_mode=False, obj=terminal)
+        status = _command().main(wanted, prog_name="medallion", standalone_mode=False, obj=terminal)
     except MedallionError as error:
         terminal.trace(error)
         terminal.fail(error)
@@ -55,6 +56,12 @@ def main(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
         terminal.complain("interrupted; what was complete is committed: run the same command again to go on")
         return StoppedEarly.exit_status
     return int(status or 0)
+
+
+@cache
+def _command() -> TyperGroup:
+    """All commands. Called by itself a Typer changes sys.excepthook, which is the process's and not ours."""
+    return typer.main.get_group(app)
 
 
 def _usage(terminal: Terminal, error: BaseException) -> int:

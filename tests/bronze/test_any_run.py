@@ -177,15 +177,26 @@ def options_of(range_: str, feed: Feed, began: Any) -> dict[str, Any]:
     return {"from_": bounds[0], "to": bounds[1] if feed.bounded and range_ == "to" else None} if range_ else {}
 
 
-def landed_whole(lake: Lake, feed: Feed) -> set[int]:
-    """The records that Bronze has, each row saying all that its record did."""
-    reader, found = LogReader(lake.fs, LAYOUT), set[int]()
-    for chunk in (chunk for stored in lake.log() if isinstance(stored.entry, ChunkEntry) for chunk in stored.entry.chunks):
-        columns = columns_of(reader, chunk.schema_id)
-        for row in (row for block in blocks(lake.fs, reader, chunk, [*columns, "_rescued", "_row"]) for row in block.to_pylist()):
-            assert lost(json.dumps(feed.records[row["id"]]).encode(), columns, row) == []
-            found.add(row["id"])
-    return found
+@dataclass(kw_only=True)
+class Read:
+    """What was read of a table, chunk by chunk."""
+
+    lake: Lake
+    chunks: dict[str, set[int]] = field(default_factory=dict)
+    """Path → the ids of its records."""
+
+    def whole(self, records: Sequence[dict[str, Any]]) -> set[int]:
+        """The ids of those of *records* that Bronze has now, each row saying all that its record did."""
+        reader, found = LogReader(self.lake.fs, LAYOUT), set[int]()
+        for chunk in (chunk for stored in self.lake.log() if isinstance(stored.entry, ChunkEntry) for chunk in stored.entry.chunks):
+            if chunk.file.path not in self.chunks:
+                columns = columns_of(reader, chunk.schema_id)
+                parts = [block.to_pylist() for block in blocks(self.lake.fs, reader, chunk, [*columns, "_rescued", "_row"])]
+                rows = [row for part in parts for row in part]
+                assert [lost(json.dumps(records[row["id"]]).encode(), columns, row) for row in rows] == [[]] * chunk.rows
+                self.chunks[chunk.file.path] = {row["id"] for row in rows}
+            found |= self.chunks[chunk.file.path]
+        return found
 
 
 @settings(max_examples=RUNS, deadline=None, suppress_health_check=list(HealthCheck))
@@ -199,6 +210,7 @@ def test_every_record_at_or_before_the_watermark_is_in_bronze_as_it_was(
         lake = Lake(fs, Path(folder))
         began = lake.clock.now()
         feed = Feed(clock=lake.clock, by_number=by_number, shuffled=shuffled and not by_number, backwards=backwards, size=size)
+        read = Read(lake=lake)
         config: dict[str, Any] = {"endpoint": "/a", "load_pattern": "cdc", "new_columns": "evolve", "type_changes": "rescue"}
         config |= {"sorted": False, "bounded": True, "window": None, "lookback": 0, "rows": 2}
         for arrived, changes, fate, range_, arriving, seconds in [*steps, ([], {}, {}, "", 0, 60), ([], {}, {}, "", 0, 60)]:
@@ -213,7 +225,7 @@ def test_every_record_at_or_before_the_watermark_is_in_bronze_as_it_was(
             with suppress(KilledError, SourceUnavailable):
                 lake.extract(feed, source_of(config, feed), **options_of(range_, feed, began))
             fs.left = None
-            found, mark = landed_whole(lake, feed), open_state(LogReader(fs, LAYOUT)).watermark
+            found, mark = read.whole(feed.records), open_state(LogReader(fs, LAYOUT)).watermark
             if mark is not None:
                 assert {one["id"] for one in feed.records if not is_before(parse_bound(mark), cursor(one))} <= found
         assert found == {one["id"] for one in feed.records}
