@@ -24,7 +24,7 @@ from medallion.schema import ROW
 
 _GATHERED = 1024 * 1024
 """Bytes that the writer of a format gathers before they are hashed and written: each such call waits for the interpreter's lock."""
-ROW_GROUP = 32_768
+ROW_GROUP = 16_384
 """Rows of a group, at most: what is still to be written when a chunk's last page comes."""
 DICTIONARY_BYTES = 64 * 1024
 """A column whose different values take more than that in a group goes on without a dictionary: it would cost time and save nothing."""
@@ -101,7 +101,14 @@ class _Growing:
         try:
             self._gathered = pa.BufferedOutputStream(pa.PythonFile(self.file, mode="w"), _GATHERED)
             self._writer: _Writer = (
-                pyarrow.parquet.ParquetWriter(self._gathered, schema, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES)
+                pyarrow.parquet.ParquetWriter(
+                    self._gathered,
+                    schema,
+                    compression=compression,
+                    use_dictionary=[leaf for leaf in _leaves(schema) if leaf != ROW],
+                    column_encoding={ROW: "DELTA_BINARY_PACKED"},  # the numbers of rows follow each other: next to nothing is left of them
+                    dictionary_pagesize_limit=DICTIONARY_BYTES,
+                )
                 if format_ == "parquet"
                 else pyarrow.csv.CSVWriter(self._gathered, csv.text_schema(schema), write_options=csv.OPTIONS)
             )
@@ -124,6 +131,14 @@ class _Growing:
         """There is no file any more."""
         self.file.end()
         self.path.unlink(missing_ok=True)
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """The columns of a Parquet file of *schema* as its writer names them, those inside others by their paths."""
+    described = pa.BufferOutputStream()
+    pyarrow.parquet.write_metadata(schema, described)
+    columns = pyarrow.parquet.read_metadata(pa.BufferReader(described.getvalue())).schema
+    return [columns.column(index).path for index in range(len(columns))]
 
 
 class OpenFile:

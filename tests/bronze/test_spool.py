@@ -44,6 +44,18 @@ def test_size_and_hash_are_those_of_the_file(tmp_path: Path) -> None:
     assert (group.column(0).compression, group.num_rows) == ("ZSTD", ROW_GROUP)
 
 
+def test_row_numbers_take_next_to_nothing(tmp_path: Path) -> None:
+    """They are written as differences, the other columns with a dictionary, those inside others too."""
+    chunk = files(tmp_path)
+    chunk.add(pa.table({"s": [{"_row": "x", "l": [{"y": "z"}]}] * 10_000}))
+    (done,) = chunk.close()
+    group = pq.ParquetFile(file_of(done)).metadata.row_group(0)
+    parts = {part.path_in_schema: part for part in (group.column(index) for index in range(group.num_columns))}
+    assert {path: part.has_dictionary_page for path, part in parts.items()} == {"s._row": True, "s.l.list.element.y": True, "_row": False}
+    assert "DELTA_BINARY_PACKED" in parts["_row"].encodings
+    assert parts["_row"].total_compressed_size < 1000
+
+
 @given(blocks=st.lists(st.integers(1, 12), max_size=8), most=st.integers(1, 20), group=st.integers(1, 10))
 def test_files_are_whole_and_no_larger_than_allowed(
     tmp_path_factory: pytest.TempPathFactory, blocks: list[int], most: int, group: int
