@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medallion"
 ALLOWED = {"spark.py", "storage/hadoop.py"}
 REFUSED = {"_jvm", "_jsc", "_jdf", "_jsparkSession", "sparkContext", "SparkContext", "rdd", "persist", "cache", "localCheckpoint"}
 """Attributes and names that need a JVM in this process, or that serverless compute refuses."""
+_SPOKEN_OF = re.compile(rf"\b(?:conf|{'|'.join(REFUSED)})\b")
 
 
 def uses(source: str) -> Iterator[str]:
     """What of :data:`REFUSED` a module's code speaks of, and whether it sets the session's configuration."""
-    if not any(name in source for name in (*REFUSED, "conf.")):  # most modules need not be taken apart
+    if not _SPOKEN_OF.search(source):  # most modules need not be taken apart
         return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute):

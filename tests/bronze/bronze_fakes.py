@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from medallion.bronze.entry import ChunkEntry, RunCompleted
+from medallion.bronze.entry import Chunk, ChunkEntry, RunCompleted
 from medallion.bronze.extract import ExtractResult, extract
 from medallion.bronze.log import LogReader, Stored
 from medallion.bronze.opening import ExtractOptions
@@ -20,6 +20,7 @@ from medallion.config.source import Source
 from medallion.errors import AlreadyExistsError, MedallionError, NotFoundError
 from medallion.events import Event
 from medallion.layout import BronzeLayout
+from medallion.schema import Type
 from medallion.source.protocol import DONE, Lane, Page
 from medallion.stop import StopFlag
 from medallion.storage.filesystem import FileInfo, FileSystem, checked
@@ -167,18 +168,25 @@ class Lake:
     def kinds(self) -> list[str]:
         return [type(stored.entry).__name__ for stored in self.log()]
 
+    def chunks(self, run_id: str | None = None) -> list[Chunk]:
+        """All chunks that the log lists (of one run), in its order."""
+        entries = [stored.entry for stored in self.log()]
+        return [chunk for entry in entries if isinstance(entry, ChunkEntry) and run_id in (None, entry.run_id) for chunk in entry.chunks]
+
+    def columns(self, chunk: Chunk) -> Mapping[str, Type]:
+        """Those that a chunk was written by."""
+        return columns_of(LogReader(self.fs, LAYOUT), chunk.schema_id)
+
+    def rows(self, chunk: Chunk) -> list[dict[str, Any]]:
+        """The rows of a chunk, in order, with ``_rescued`` and ``_row``."""
+        names = [*self.columns(chunk), "_rescued", "_row"]
+        rows = [row for block in blocks(self.fs, LogReader(self.fs, LAYOUT), chunk, names) for row in block.to_pylist()]
+        assert len(rows) == chunk.rows
+        return rows
+
     def landed(self, run_id: str | None = None) -> list[dict[str, Any]]:
-        """All rows that the log lists (of one run), in its order, with ``_rescued`` and ``_row``."""
-        found: list[dict[str, Any]] = []
-        reader = LogReader(self.fs, LAYOUT)
-        for stored in self.log():
-            if isinstance(stored.entry, ChunkEntry) and run_id in (None, stored.entry.run_id):
-                for chunk in stored.entry.chunks:
-                    names = [*columns_of(reader, chunk.schema_id), "_rescued", "_row"]
-                    rows = [row for block in blocks(self.fs, reader, chunk, names) for row in block.to_pylist()]
-                    assert len(rows) == chunk.rows
-                    found += rows
-        return found
+        """All rows that the log lists (of one run), in its order."""
+        return [row for chunk in self.chunks(run_id) for row in self.rows(chunk)]
 
     def ids(self, run_id: str | None = None) -> list[int]:
         return [one["id"] for one in self.landed(run_id)]

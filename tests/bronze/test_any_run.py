@@ -13,15 +13,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bronze_fakes import LAYOUT, Lake, MemoryFileSystem
+from bronze_fakes import LAYOUT, Lake, MemoryFileSystem, source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kept import lost
 
-from medallion.bronze.entry import ChunkEntry
 from medallion.bronze.log import LogReader
-from medallion.bronze.state import columns_of, open_state
-from medallion.bronze.stored import blocks
+from medallion.bronze.state import open_state
 from medallion.config.bound import Bound, is_before, parse_bound
 from medallion.config.source import Source
 from medallion.config.values import show_instant
@@ -94,10 +92,9 @@ class Feed:
         for lane in reversed(lanes) if self.backwards else lanes:
             number, last = 0 if lane.position is None else int(lane.position["page"]), False
             while not last:
-                if self.down_at is not None and (left := self.down_at) >= 0:
-                    self.down_at = left - 1
-                    if left == 0:
-                        raise SourceUnavailable("down")
+                if self.down_at == 0:
+                    raise SourceUnavailable("down")
+                self.down_at = None if self.down_at is None else self.down_at - 1
                 self.clock.advance(7)
                 if self.arriving:
                     self.arriving -= 1
@@ -149,24 +146,16 @@ ARRIVED = st.lists(st.tuples(st.sampled_from([1, 1, 200]), RECORDS), max_size=6)
 STEPS = st.lists(st.tuples(ARRIVED, CHANGES, FATES, RANGES, st.integers(0, 2), st.sampled_from([0, 1, 1000])), max_size=8)
 
 
-def source_of(settings: dict[str, Any], feed: Feed) -> Source:
+def configured(settings: dict[str, Any], feed: Feed) -> Source:
     """A source as configured now, over *feed*."""
-    incremental = {"cursor_field": "at", "initial_value": 0 if feed.by_number else "2026-11-23T07:55:00Z", "sorted": settings["sorted"]}
-    incremental |= {"start_param": "since"} | ({"end_param": "until"} if feed.bounded else {})
+    incremental = {"initial_value": 0 if feed.by_number else "2026-11-23T07:55:00Z", "sorted": settings["sorted"]}
+    incremental |= {"end_param": "until"} if feed.bounded else {}
     if settings["lookback"]:
         incremental["lookback"] = settings["lookback"] if feed.by_number else f"{settings['lookback']}m"
     if settings["window"] and feed.bounded and not feed.by_number:
         incremental["window"] = settings["window"]
-    return Source.model_validate(
-        {
-            "name": "changes",
-            "system": "nyc",
-            "table": "changes",
-            "load_pattern": settings["load_pattern"],
-            "schema_contract": {key: settings[key] for key in ("new_columns", "type_changes")},
-            "api": {"base_url": "http://127.0.0.1:1", "endpoint": settings["endpoint"], "incremental": incremental},
-        }
-    )
+    contract = {key: settings[key] for key in ("new_columns", "type_changes")}
+    return source(settings["load_pattern"], incremental=incremental, endpoint=settings["endpoint"], schema_contract=contract)
 
 
 def options_of(range_: str, feed: Feed, began: Any) -> dict[str, Any]:
@@ -187,12 +176,10 @@ class Read:
 
     def whole(self, records: Sequence[dict[str, Any]]) -> set[int]:
         """The ids of those of *records* that Bronze has now, each row saying all that its record did."""
-        reader, found = LogReader(self.lake.fs, LAYOUT), set[int]()
-        for chunk in (chunk for stored in self.lake.log() if isinstance(stored.entry, ChunkEntry) for chunk in stored.entry.chunks):
+        found = set[int]()
+        for chunk in self.lake.chunks():
             if chunk.file.path not in self.chunks:
-                columns = columns_of(reader, chunk.schema_id)
-                parts = [block.to_pylist() for block in blocks(self.lake.fs, reader, chunk, [*columns, "_rescued", "_row"])]
-                rows = [row for part in parts for row in part]
+                columns, rows = self.lake.columns(chunk), self.lake.rows(chunk)
                 assert [lost(json.dumps(records[row["id"]]).encode(), columns, row) for row in rows] == [[]] * chunk.rows
                 self.chunks[chunk.file.path] = {row["id"] for row in rows}
             found |= self.chunks[chunk.file.path]
@@ -223,7 +210,7 @@ def test_every_record_at_or_before_the_watermark_is_in_bronze_as_it_was(
             fs.left, fs.too_late = fate.get("left"), fate.get("too_late", False)
             lake.bronze = lake.bronze.model_copy(update={"max_rows_per_file": config["rows"]})
             with suppress(KilledError, SourceUnavailable):
-                lake.extract(feed, source_of(config, feed), **options_of(range_, feed, began))
+                lake.extract(feed, configured(config, feed), **options_of(range_, feed, began))
             fs.left = None
             found, mark = read.whole(feed.records), open_state(LogReader(fs, LAYOUT)).watermark
             if mark is not None:

@@ -65,15 +65,15 @@ def test_everything_that_was_taken_stays_taken(sizes: list[int], most: int) -> N
 
 
 def test_years_of_small_runs_cost_little() -> None:
-    """Ten thousand files in two hundred runs: each file was written a few times, and a run reads a few parts."""
+    """Twenty thousand files in four hundred runs: each file was written a few times, and a run reads a few parts."""
     log, versions, most = Log(), list[int](), 0
-    for run in range(200):
+    for run in range(400):
         taken = log.open(versions)
         taken.add(file(number) for number in range(50 * run, 50 * run + 50))
         versions = taken.settled(log.write)
         most = max(most, len(versions))
     assert most <= 6
-    assert sum(map(len, log.parts)) <= 9 * 10_000 * KEY
+    assert sum(map(len, log.parts)) <= 9 * 20_000 * KEY
 
 
 def test_nothing_is_new_once_a_complete_run_took_every_file(tmp_path: Path) -> None:

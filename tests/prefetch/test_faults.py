@@ -188,8 +188,8 @@ def test_no_traceback_shows_a_credential(way: dict[str, Any], trouble: Reply) ->
     """The errors of the libraries below print whole URLs; ours do not, and theirs are not shown."""
     with serve(lambda _: trouble) as server:
         key = {"type": "api_key", "name": "key", "value": "secret:env:KEY", "in": "query"}
-        time_to_ask = {"limits": {"page_timeout": "500ms"}, "retry": {"attempts": 1}}
-        error = Asking(server.url, clock=SystemClock()).fail(**way, **time_to_ask, auth=key)
+        time_to_ask = {"page_timeout": "500ms"}
+        error = Asking(server.url, clock=SystemClock()).fail(**way, **{**QUICK, "limits": time_to_ask}, auth=key)
         assert server.seen[0].query["key"] == SECRET
     assert SECRET not in "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
